@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# tokops_sanitize(target): compiles and links the target with the sanitizer that TOKOPS_SANITIZE names.
+function(tokops_sanitize target)
+  if(TOKOPS_SANITIZE STREQUAL "address")
+    set(flags -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
+  elseif(TOKOPS_SANITIZE STREQUAL "thread")
+    set(flags -fsanitize=thread -fno-omit-frame-pointer -g)
+  elseif(TOKOPS_SANITIZE)
+    message(FATAL_ERROR "TOKOPS_SANITIZE must be empty, address or thread, got '${TOKOPS_SANITIZE}'")
+  else()
+    return()
+  endif()
+  target_compile_options(${target} PRIVATE ${flags})
+  target_link_options(${target} PUBLIC ${flags})
+endfunction()
