@@ -96,6 +96,7 @@ int64_t test_parallel_sum(int64_t n, int64_t grain, bool nested, int64_t throw_a
 
 void register_core(py::module_& m) {
   configure_isa_from_environment();
+  py::register_local_exception<MissingOutput>(m, "MissingOutput", PyExc_TypeError);
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("count"));
   m.def("isa", [] { return std::string(isa_name(active_isa())); });

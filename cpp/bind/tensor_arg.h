@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 
@@ -53,6 +54,12 @@ constexpr DTypeSet kAnyDType = DTypeSet::all();
 
 enum class Strides { kContiguous, kRows, kAny };
 
+// Raised (as _cpu.MissingOutput, a TypeError) when an output is None: every input and scalar has been read by then,
+// so a caller that only wants the arguments judged passes None.
+struct MissingOutput : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 class Reader {
  public:
   explicit Reader(const char* operation, int32_t device_type = dlpack::kCpu)
@@ -76,6 +83,9 @@ class Reader {
   }
   TensorView output(pybind11::handle object, const char* name, DTypeSet types, const char* pattern,
                     Strides strides = Strides::kContiguous) {
+    if (object.is_none()) {
+      throw MissingOutput(std::string(operation_) + ": argument '" + name + "' must be given, got NoneType");
+    }
     return read(object, name, types, pattern, strides, true);
   }
 

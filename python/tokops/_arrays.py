@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrays of the caller's library: what kind, how to make one, how to read one as numpy.
+
+numpy is the only library imported here; torch is known through ``sys.modules``. numpy has no bfloat16: it comes as
+``ml_dtypes.bfloat16``, and inside the reference as uint16 bit patterns.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+_NUMPY_TO_RESULT = {np.dtype(np.uint16): np.dtype(np.float32)}
+
+
+def is_torch(x: Any) -> bool:
+    """Tell whether ``x`` is a torch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def is_array(x: Any) -> bool:
+    """Tell whether ``x`` is a numpy array or a torch tensor."""
+    return isinstance(x, np.ndarray) or is_torch(x)
+
+
+def new_numpy(shape: tuple[int, ...], dtype: Any, like: Any) -> np.ndarray[Any, Any]:
+    """An uninitialised numpy array; uint16 stands for bfloat16 bits and gives float32."""
+    return np.empty(shape, dtype if type(dtype) is str else _NUMPY_TO_RESULT.get(np.dtype(dtype), dtype))
+
+
+def new_torch(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+    """An uninitialised torch tensor on the device of ``like``."""
+    torch = sys.modules["torch"]
+    if type(dtype) is str:
+        dtype = getattr(torch, dtype)
+    elif dtype is getattr(torch, "uint16", None):
+        dtype = torch.float32
+    return torch.empty(shape, dtype=dtype, device=like.device)
+
+
+def new_like(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+    """An uninitialised array in the library of ``like``."""
+    return new_torch(shape, dtype, like) if is_torch(like) else new_numpy(shape, dtype, like)
+
+
+def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    """A numpy view of a CPU array of any library; bfloat16 becomes its uint16 bit patterns."""
+    if is_torch(x):
+        torch = sys.modules["torch"]
+        x = x.detach().resolve_neg()
+        if x.dtype is torch.bfloat16:
+            return np.asarray(x.view(torch.int16).numpy()).view(np.uint16)
+        return np.asarray(x.numpy())
+    array = np.asarray(x)
+    return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+
+
+def like(x: Any, array: np.ndarray[Any, Any]) -> Any:
+    """``array`` in the library of ``x`` and on its device."""
+    if is_torch(x):
+        return sys.modules["torch"].from_numpy(array).to(x.device)
+    return array
+
+
+def assign(target: Any, result: np.ndarray[Any, Any]) -> None:
+    """Write a numpy result into ``target``; float32 results are rounded to a bfloat16 target to nearest even."""
+    view = to_numpy(target)
+    if view.dtype == np.uint16 and result.dtype == np.float32:
+        from .reference.numeric import bfloat16_bits
+
+        result = bfloat16_bits(result)
+    view[...] = result
+

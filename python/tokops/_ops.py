@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The declaration of an operator and the registry of all of them.
+
+One ``Op`` per native operator drives dispatch, allocation of results, the torch custom op with its fake kernel,
+generated error tests, parity cases and the table in the docs. Allocation code is made once, at declaration, from
+the shapes; a call interprets nothing. Objects that work on text or callables are listed as an ``Entry``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import _dispatch
+
+FLOATS = ("float32", "float16", "bfloat16")
+KV_FLOATS = (*FLOATS, "uint16")
+INT32 = ("int32",)
+INT64 = ("int64",)
+FLOAT32 = ("float32",)
+FLOAT64 = ("float64",)
+
+
+@dataclass(frozen=True)
+class Arg:
+    """What one tensor of an operator must be.
+
+    ``shape`` lists axes: a symbol shared by the whole call, an integer, ``name?`` for a leading axis that may be
+    absent, a final ``...``. ``strides`` is "contiguous", "rows" (unit last stride) or "any".
+    """
+
+    dtypes: tuple[str, ...]
+    shape: str
+    strides: str = "contiguous"
+
+
+@dataclass(frozen=True)
+class Like:
+    """A result that takes the dtype of argument ``name``; uint16 (bfloat16 bits) becomes float32."""
+
+    name: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A public object without a tensor schema: it is listed, documented and benchmarked, not dispatched."""
+
+    public: str
+    doc: str
+
+    def __post_init__(self) -> None:
+        REGISTRY[self.public] = self
+
+
+class Op:
+    """An operator on tensors: ``op(*arguments, out=None)`` -> its result, or a tuple of results.
+
+    Parameters
+    ----------
+    name : str
+        Name of the native function in ``_cpu`` and ``_cuda``; the custom op is ``tokops::<name>``.
+    schema : str
+        Parameters in torch's schema language, tensors first; it must agree with the native function, which takes
+        the results after them.
+    args, returns : mapping
+        What each tensor must be, in schema order.
+    symbols : mapping of str to str, optional
+        Sizes of results that are expressions of symbols and integer parameters.
+    public : str
+        Address of the public function, below ``tokops``.
+    reference : str
+        ``module:function`` below ``tokops.reference``; same arguments, returns the results.
+    doc : str
+        Page of the docs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        schema: str,
+        args: Mapping[str, Arg],
+        returns: Mapping[str, Arg | Like],
+        public: str,
+        reference: str,
+        doc: str,
+        symbols: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.schema = schema
+        self.args = dict(args)
+        self.returns = dict(returns)
+        self.symbols = dict(symbols or {})
+        self.public = public
+        self.reference = reference
+        self.doc = doc
+        self.parameters = _parameters(schema)
+        self.float_results = any(isinstance(r, Like) or r.dtypes[0] in FLOATS for r in self.returns.values())
+        self.allocate = _allocator(self)
+        self.__name__ = name
+        REGISTRY[public] = self
+
+    def __call__(self, *arguments: Any, out: tuple[Any, ...] | None = None) -> Any:
+        return _dispatch.call(self, arguments, out)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name}{self.schema})"
+
+
+REGISTRY: dict[str, Op | Entry] = {}
+
+
+def _parameters(schema: str) -> tuple[tuple[str, str], ...]:
+    """``(type, name)`` of each parameter of a schema such as ``(Tensor x, Tensor? lens, SymInt k) -> Tensor``."""
+    inside = schema[schema.index("(") + 1 : schema.index(") ->")]
+    pairs = (part.split("=")[0].split() for part in inside.split(",") if part.strip())
+    return tuple((kind, name) for kind, name in pairs)
+
+
+def _allocator(op: Op) -> Callable[..., tuple[Any, ...]]:
+    """A function ``allocate(new, *arguments)`` that makes all results with ``new(shape, dtype, like)``.
+
+    ``new`` belongs to the library of the first argument; the code is the straight line a person would write:
+    read the sizes off the arguments, then one ``new`` per result.
+    """
+    names = [name for _, name in op.parameters]
+    lines = [f"def allocate(new, {', '.join(names)}):"]
+    known = {name for kind, name in op.parameters if not kind.startswith("Tensor")}
+    optional = {name for kind, name in op.parameters if kind == "Tensor?"}
+    for name, arg in op.args.items():
+        if name in optional:
+            continue  # a symbol that only an optional argument has cannot size a result
+        axes = arg.shape.replace("...", "").split()
+        for i, axis in enumerate(axes):
+            symbol = axis.rstrip("?")
+            if symbol.isdigit() or symbol in known:
+                continue
+            known.add(symbol)
+            if axis.endswith("?"):
+                lines.append(f"    {symbol} = tuple({name}.shape[: len({name}.shape) - {len(axes) - 1}])")
+            else:
+                place = i if not axes[0].endswith("?") else i - len(axes)
+                lines.append(f"    {symbol} = {name}.shape[{place}]")
+    lines += [f"    {symbol} = {code}" for symbol, code in op.symbols.items()]
+    made = []
+    first = names[0]
+    for result in op.returns.values():
+        axes = result.shape.split()
+        sizes = ", ".join(f"*{axis[:-1]}" if axis.endswith("?") else axis for axis in axes)
+        shape = f"({sizes},)" if axes else "()"
+        dtype = f"{result.name}.dtype" if isinstance(result, Like) else repr(result.dtypes[0])
+        made.append(f"new({shape}, {dtype}, {first})")
+    lines.append(f"    return ({', '.join(made)},)")
+    scope: dict[str, Any] = {}
+    exec("\n".join(lines), {"min": min, "max": max, "tuple": tuple, "len": len}, scope)  # noqa: S102
+    function: Callable[..., tuple[Any, ...]] = scope["allocate"]
+    return function

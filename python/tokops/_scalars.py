@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of scalar arguments, with one form of message: ``kv.topk: argument 'k' must be in [0, 8], got 9``."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+
+def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, high: int | None = None) -> int:
+    """``value`` as int; TypeError for anything that is no integer (bool included), ValueError outside the range."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{op}: argument '{name}' must be int, got {type(value).__name__}")
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{op}: argument '{name}' must be int, got {type(value).__name__}") from error
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)}, got {number}")
+    return number
+
+
+def real(op: str, name: str, value: Any, low: float | None = None, high: float | None = None) -> float:
+    """``value`` as a finite float inside the closed range; bool and text are TypeErrors."""
+    if isinstance(value, bool | str | bytes) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}") from error
+    if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)} and finite, got {number}")
+    return number
+
+
+def choice(op: str, name: str, value: Any, choices: Sequence[str]) -> str:
+    """``value`` when it is one of ``choices``."""
+    if not isinstance(value, str):
+        raise TypeError(f"{op}: argument '{name}' must be str, got {type(value).__name__}")
+    if value not in choices:
+        raise ValueError(f"{op}: argument '{name}' must be one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def boolean(op: str, name: str, value: Any) -> bool:
+    """``value`` when it is a bool."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{op}: argument '{name}' must be bool, got {type(value).__name__}")
+    return value
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "any number" if high is None else f"at most {high}"
+    return f"at least {low}" if high is None else f"in [{low}, {high}]"
