@@ -113,7 +113,7 @@ class Row:
     """One line of the benchmark: ``name`` is ``<op>/<size>/<kind>``, ``make`` builds its subject.
 
     ``large`` rows are left out of ``--smoke``; ``threads`` fixes the size of the pool (and torch's)
-    for this row, default the size that the process has.
+    for this row, default the size that our pool has.
     """
 
     name: str
@@ -128,5 +128,5 @@ def _array(x: object) -> np.ndarray[Any, np.dtype[Any]]:
     if type(x).__module__.startswith("torch"):
         tensor: Any = x
         tensor = tensor.detach().cpu()
-        return np.asarray(tensor.float() if tensor.is_floating_point() else tensor)
+        return np.asarray(tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor)
     return np.asarray(x)
