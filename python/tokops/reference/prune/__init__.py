@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plain NumPy twins of the operators of `tokops.prune`, written to be read."""
