@@ -29,8 +29,8 @@ class Random {
   uint32_t word() { return philox(seed_, stream_, counter_++).word[0]; }
   // Uniform in [low, high].
   int64_t between(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(mul_high(low_u64(philox(seed_, stream_, counter_++)),
-                                               static_cast<uint64_t>(high - low) + 1));
+    return low + static_cast<int64_t>(
+                     mul_high(low_u64(philox(seed_, stream_, counter_++)), static_cast<uint64_t>(high - low) + 1));
   }
 
  private:
@@ -95,20 +95,20 @@ inline void require(bool claim, const char* what, const char* file, int line) {
 #define TOKOPS_CHECK(claim) ::tokops::test::require((claim), #claim, __FILE__, __LINE__)
 #define TOKOPS_CHECK_EQ(a, b) ::tokops::test::require_equal((a), (b), #a " == " #b, __FILE__, __LINE__)
 
-#define TOKOPS_TEST(name)                                                                                      \
-  static void test_##name();                                                                                   \
-  [[maybe_unused]] static const bool registered_##name =                                                       \
-      ::tokops::test::add(::tokops::test::tests(), ::tokops::test::Test{#name, test_##name});                  \
+#define TOKOPS_TEST(name)                                                                     \
+  static void test_##name();                                                                  \
+  [[maybe_unused]] static const bool registered_##name =                                      \
+      ::tokops::test::add(::tokops::test::tests(), ::tokops::test::Test{#name, test_##name}); \
   static void test_##name()
 
-#define TOKOPS_FUZZ(name)                                                                                      \
-  static void fuzz_##name(::tokops::test::Random& random);                                                     \
-  [[maybe_unused]] static const bool registered_##name =                                                       \
-      ::tokops::test::add(::tokops::test::fuzz_targets(), ::tokops::test::FuzzTarget{#name, fuzz_##name});     \
+#define TOKOPS_FUZZ(name)                                                                                  \
+  static void fuzz_##name(::tokops::test::Random& random);                                                 \
+  [[maybe_unused]] static const bool registered_##name =                                                   \
+      ::tokops::test::add(::tokops::test::fuzz_targets(), ::tokops::test::FuzzTarget{#name, fuzz_##name}); \
   static void fuzz_##name(::tokops::test::Random& random)
 
-#define TOKOPS_ENTRY(name)                                                                                     \
-  static std::function<void()> prepare_##name();                                                               \
-  [[maybe_unused]] static const bool registered_##name =                                                       \
-      ::tokops::test::add(::tokops::test::entries(), ::tokops::test::Entry{#name, prepare_##name});            \
+#define TOKOPS_ENTRY(name)                                                                          \
+  static std::function<void()> prepare_##name();                                                    \
+  [[maybe_unused]] static const bool registered_##name =                                            \
+      ::tokops::test::add(::tokops::test::entries(), ::tokops::test::Entry{#name, prepare_##name}); \
   static std::function<void()> prepare_##name()

@@ -4,6 +4,7 @@
 // tokops_test --replay NAME SEED ITERATION     runs one fuzz input again
 // tokops_test --entry NAME                     runs one measured entry once (under callgrind)
 // tokops_test --list                           names all of them
+// tokops_test --levels                         names the instruction-set levels of this machine
 // Exit status 1 when anything failed; a failing fuzz input is printed as the --replay line that repeats it.
 #include <chrono>
 #include <cstdio>
@@ -113,6 +114,12 @@ int run(std::vector<std::string> arguments) {
   if (arguments[0] == "--list") {
     return list();
   }
+  if (arguments[0] == "--levels") {
+    for (const Isa level : available_isas()) {
+      std::printf("%s\n", std::string(isa_name(level)).c_str());
+    }
+    return 0;
+  }
   if (arguments[0] == "--entry" && arguments.size() == 2) {
     return run_entry(arguments[1]);
   }
@@ -129,8 +136,9 @@ int run(std::vector<std::string> arguments) {
     }
     return run_fuzz(seconds, seed, arguments.empty() ? "" : arguments[0]);
   }
-  std::printf("usage: tokops_test [--list | --fuzz SECONDS [--seed N] [NAME] | --replay NAME SEED ITERATION | "
-              "--entry NAME]\n");
+  std::printf(
+      "usage: tokops_test [--list | --levels | --entry NAME | --fuzz SECONDS [--seed N] [NAME] | "
+      "--replay NAME SEED ITERATION]\n");
   return 2;
 }
 
