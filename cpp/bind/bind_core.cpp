@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bind/gil.h"
 #include "bind/tensor_arg.h"
 #include "tokops/cpu_count.h"
 #include "tokops/isa.h"
@@ -71,7 +72,7 @@ void test_touch(py::handle a_obj, py::handle b_obj, py::handle out_obj) {
 // Adds 1 to the cells of a block list through parallel_for, nested once; returns the sum of what was claimed.
 int64_t test_parallel_sum(int64_t n, int64_t grain, bool nested, int64_t throw_at) {
   std::atomic<int64_t> sum{0};
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   parallel_for(n, grain, [&](int64_t begin, int64_t end) {
     if (throw_at >= begin && throw_at < end) {
       throw std::invalid_argument("core.test_parallel_sum: argument 'throw_at' was reached");

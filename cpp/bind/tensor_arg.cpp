@@ -49,7 +49,8 @@ std::string device_text(int32_t type, int32_t id) {
   if (type == dlpack::kCpu || type == dlpack::kCudaHost) {
     return "cpu";
   }
-  return (type == dlpack::kCuda || type == dlpack::kCudaManaged ? "cuda:" : "device type " + std::to_string(type) + ":") +
+  return (type == dlpack::kCuda || type == dlpack::kCudaManaged ? "cuda:"
+                                                                : "device type " + std::to_string(type) + ":") +
          std::to_string(id);
 }
 
@@ -172,7 +173,8 @@ void Reader::match_shape(TensorView& view, PyObject* object, const char* name, D
   }
   const int needed = absent ? count - 1 : count;
   if (open ? view.rank < needed : view.rank != needed) {
-    throw value_error("argument '%s' must be %s, got %s", name, wanted(types, pattern).c_str(), describe(object).c_str());
+    throw value_error("argument '%s' must be %s, got %s", name, wanted(types, pattern).c_str(),
+                      describe(object).c_str());
   }
   if (absent) {
     if (view.rank == kMaxRank) {

@@ -22,6 +22,7 @@
 #include <string>
 #include <type_traits>
 
+#include "bind/gil.h"
 #include "bind/tensor_source.h"
 #include "tokops/span.h"
 #include "tokops/status.h"
@@ -104,7 +105,7 @@ class Reader {
     if (work_bytes < kReleaseBytes) {
       return work();
     }
-    const pybind11::gil_scoped_release release;
+    const ReleaseGil release;
     return work();
   }
 

@@ -85,9 +85,21 @@ bool dtype_from_format(const char* format, Py_ssize_t size, DType& out) {
   dlpack::DataType type{0, static_cast<uint8_t>(size * 8), 1};
   switch (*format) {
     case '?': type.code = dlpack::kBool; break;
-    case 'b': case 'h': case 'i': case 'l': case 'q': case 'n': type.code = dlpack::kInt; break;
-    case 'B': case 'H': case 'I': case 'L': case 'Q': case 'N': type.code = dlpack::kUInt; break;
-    case 'e': case 'f': case 'd': type.code = dlpack::kFloat; break;
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n': type.code = dlpack::kInt; break;
+    case 'B':
+    case 'H':
+    case 'I':
+    case 'L':
+    case 'Q':
+    case 'N': type.code = dlpack::kUInt; break;
+    case 'e':
+    case 'f':
+    case 'd': type.code = dlpack::kFloat; break;
     default: return false;
   }
   return dtype_from_dlpack(type, out);
@@ -96,7 +108,8 @@ bool dtype_from_format(const char* format, Py_ssize_t size, DType& out) {
 bool is_named_bfloat16(PyObject* object) {
   PyObject* dtype = PyObject_GetAttrString(object, "dtype");
   PyObject* name = dtype == nullptr ? nullptr : PyObject_GetAttrString(dtype, "name");
-  const bool match = name != nullptr && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "bfloat16") == 0;
+  const bool match =
+      name != nullptr && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "bfloat16") == 0;
   Py_XDECREF(name);
   Py_XDECREF(dtype);
   PyErr_Clear();
@@ -119,13 +132,14 @@ bool truthy_attribute(PyObject* object, const char* name) {
   return yes;
 }
 
-bool is_float(DType type) { return type >= DType::kFloat16; }
+bool is_float(DType type) { return type >= DType::kBFloat16; }
 
 }  // namespace
 
 const char* dtype_name(DType type) noexcept {
-  static constexpr const char* kNames[kDTypeCount] = {"bool",  "uint8",  "int8",  "uint16",  "int16",    "uint32", "int32",
-                                                      "uint64", "int64", "float16", "bfloat16", "float32", "float64"};
+  static constexpr const char* kNames[kDTypeCount] = {"bool",    "uint8",   "int8",   "uint16", "int16",
+                                                      "uint32",  "int32",   "uint64", "int64",  "bfloat16",
+                                                      "float16", "float32", "float64"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -251,13 +265,16 @@ bool Source::read_buffer(PyObject* object, bool writable) {
   if (writable && !view.writable) {
     return fail("is read-only", true);
   }
-  for (int axis = 0; axis < buffer_.ndim; ++axis) {
+  int64_t stride = buffer_.itemsize;
+  for (int axis = buffer_.ndim - 1; axis >= 0; --axis) {
     const auto i = static_cast<std::size_t>(axis);
     view.shape[i] = buffer_.shape[axis];
-    if (buffer_.strides[axis] % buffer_.itemsize != 0) {
+    const int64_t bytes = buffer_.strides == nullptr ? stride : buffer_.strides[axis];  // ctypes gives none
+    if (bytes % buffer_.itemsize != 0) {
       return fail("has a stride that is not a multiple of its item size", true);
     }
-    view.strides[i] = buffer_.strides[axis] / buffer_.itemsize;
+    view.strides[i] = bytes / buffer_.itemsize;
+    stride *= view.shape[i] > 0 ? view.shape[i] : 1;
   }
   return true;
 }

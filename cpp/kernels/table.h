@@ -17,28 +17,28 @@
 #include "tokops/isa.h"
 
 #if defined(TOKOPS_HAVE_X86_LEVELS)
-#define TOKOPS_KERNEL_TABLE(Type, name)      \
-  namespace isa_base {                       \
-  extern const Type name;                    \
-  }                                          \
-  namespace isa_v3 {                         \
-  extern const Type name;                    \
-  }                                          \
-  namespace isa_v4 {                         \
-  extern const Type name;                    \
-  }                                          \
-  inline const Type& name() noexcept {       \
-    switch (active_isa()) {                  \
-      case Isa::kV4: return isa_v4::name;    \
-      case Isa::kV3: return isa_v3::name;    \
-      default: return isa_base::name;        \
-    }                                        \
+#define TOKOPS_KERNEL_TABLE(Type, name)   \
+  namespace isa_base {                    \
+  extern const Type name;                 \
+  }                                       \
+  namespace isa_v3 {                      \
+  extern const Type name;                 \
+  }                                       \
+  namespace isa_v4 {                      \
+  extern const Type name;                 \
+  }                                       \
+  inline const Type& name() noexcept {    \
+    switch (active_isa()) {               \
+      case Isa::kV4: return isa_v4::name; \
+      case Isa::kV3: return isa_v3::name; \
+      default: return isa_base::name;     \
+    }                                     \
   }
 #else
-#define TOKOPS_KERNEL_TABLE(Type, name)      \
-  namespace isa_base {                       \
-  extern const Type name;                    \
-  }                                          \
+#define TOKOPS_KERNEL_TABLE(Type, name) \
+  namespace isa_base {                  \
+  extern const Type name;               \
+  }                                     \
   inline const Type& name() noexcept { return isa_base::name; }
 #endif
 

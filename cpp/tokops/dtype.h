@@ -26,8 +26,8 @@ enum class DType : uint8_t {
   kInt32,
   kUInt64,
   kInt64,
-  kFloat16,
   kBFloat16,
+  kFloat16,
   kFloat32,
   kFloat64,
 };

@@ -61,7 +61,8 @@ void set_active_isa(std::string_view name) {
     if (name == isa_name(level)) {
       if (level > detected_isa()) {
         throw std::invalid_argument("instruction-set level '" + std::string(name) +
-                                    "' is above what this machine has: '" + std::string(isa_name(detected_isa())) + "'");
+                                    "' is above what this machine has: '" + std::string(isa_name(detected_isa())) +
+                                    "'");
       }
       active().store(level, std::memory_order_relaxed);
       return;

@@ -73,4 +73,3 @@ def assign(target: Any, result: np.ndarray[Any, Any]) -> None:
 
         result = bfloat16_bits(result)
     view[...] = result
-

@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from . import _cpu
@@ -62,10 +63,11 @@ def environment() -> dict[str, str]:
         "backend": lambda: _dispatch.backend_name() or "by device",
         "build": lambda: ", ".join(f"{key} {value}" for key, value in _cpu.build_info().items() if value),
         "cuda": _cuda,
-        "variables": lambda: ", ".join(f"{k}={v}" for k, v in os.environ.items() if k.startswith("TOKOPS_")) or "none",
+        "variables": lambda: (
+            ", ".join(f"{k}={v}" for k, v in os.environ.items() if k.startswith("TOKOPS_")) or "none"
+        ),
     }
-    for name in PARTNERS:
-        probes[name] = lambda name=name: _version(name)
+    probes.update({name: partial(_version, name) for name in PARTNERS})
     return {name: _guarded(probe) for name, probe in probes.items()}
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,21 +70,19 @@ def backend_name() -> str | None:
 def has_cuda() -> bool:
     """Tell whether the CUDA module was built and a CUDA device is there."""
     try:
-        from . import _cuda
-    except ImportError:
+        return bool(cuda_module().device_count() > 0)
+    except RuntimeError:
         return False
-    return bool(_cuda.device_count() > 0)
 
 
 def cuda_module() -> Any:
     """The CUDA module, or RuntimeError that says how to get it."""
     try:
-        from . import _cuda
+        return import_module("tokops._cuda")
     except ImportError as error:
         raise RuntimeError(
             "tokops._cuda is not available: build the package with nvcc on PATH and TOKOPS_CUDA=ON"
         ) from error
-    return _cuda
 
 
 def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
@@ -102,9 +101,15 @@ def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any
     return _run(op, _cpu, arguments, out, _arrays.new_numpy)
 
 
-def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any, backend: str | None) -> Any:
+def _call_torch(
+    op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any, backend: str | None
+) -> Any:
     first = arguments[0]
-    if torch.compiler.is_compiling() or type(first) not in (torch.Tensor, torch.nn.Parameter) or first.is_meta:
+    if (
+        torch.compiler.is_compiling()
+        or type(first) not in (torch.Tensor, torch.nn.Parameter)
+        or first.is_meta
+    ):
         from . import _torch
 
         return _torch.call(op, arguments, out)
@@ -121,7 +126,9 @@ def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None,
 def _run(op: Op, native: Any, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, new: Any) -> Any:
     function = getattr(native, op.name, None)
     if function is None:
-        raise RuntimeError(f"{op.public}: there is no CUDA kernel for this operator; move the arguments to the CPU")
+        raise RuntimeError(
+            f"{op.public}: there is no CUDA kernel for this operator; move the arguments to the CPU"
+        )
     if out is None:
         try:
             out = op.allocate(new, *arguments)

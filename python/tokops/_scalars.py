@@ -24,13 +24,19 @@ def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, hi
 
 def real(op: str, name: str, value: Any, low: float | None = None, high: float | None = None) -> float:
     """``value`` as a finite float inside the closed range; bool and text are TypeErrors."""
-    if isinstance(value, bool | str | bytes) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+    if isinstance(value, bool | str | bytes) or not (
+        hasattr(value, "__float__") or hasattr(value, "__index__")
+    ):
         raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}")
     try:
         number = float(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}") from error
-    if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
+    if (
+        not math.isfinite(number)
+        or (low is not None and number < low)
+        or (high is not None and number > high)
+    ):
         raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)} and finite, got {number}")
     return number
 

@@ -25,7 +25,9 @@ FAMILIES: tuple[ModuleType, ...] = (constrain, kv, prune)  # importing them has 
 def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
     """Run ``op`` through torch's dispatcher."""
     if out is not None:
-        raise ValueError(f"{op.public}: argument 'out' is not supported under torch.compile or on tensor subclasses")
+        raise ValueError(
+            f"{op.public}: argument 'out' is not supported under torch.compile or on tensor subclasses"
+        )
     return CUSTOM_OPS[op.name](*arguments)
 
 

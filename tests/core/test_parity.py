@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, reduce
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.cases import Case, all_cases, flatten, map_arrays
 
 import tokops
-from tests.cases import Case, all_cases, flatten, map_arrays
 from tokops import _cpu
 
 try:
@@ -32,7 +32,7 @@ def run(case: Case, convert: Any = None) -> Any:
     return operator(case)(*args, **kwargs)
 
 
-@lru_cache(maxsize=None)
+@cache
 def expected(index: int) -> Any:
     case = CASES[index]
     try:
