@@ -21,5 +21,11 @@ def _test_parallel_sum(n: int, grain: int, nested: bool, throw_at: int = ...) ->
 # --- constrain
 
 # --- kv
+def kv_topk(
+    x: Any, starts: Any, lens: Any, k: int, largest: bool, order: str, nan: str, ids: Any
+) -> None: ...
+def kv_topk_values(
+    x: Any, starts: Any, lens: Any, k: int, largest: bool, order: str, nan: str, ids: Any, values: Any
+) -> None: ...
 
 # --- prune

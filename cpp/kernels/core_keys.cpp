@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// 16 values at a time become order keys and are compared with the threshold; survivors are stored compactly.
+// v4 compresses whole vectors; elsewhere a bit mask of the survivors is walked. The tail (n % 16) goes one by one;
+// nothing is read past x[n - 1].
+#include "kernels/core_keys.h"
+
+#include "kernels/vec.h"
+#include "tokops/order_key.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace tokops {
+namespace TOKOPS_ISA {
+namespace {
+
+__attribute__((always_inline)) inline u32x16 high_halves(const uint16_t* from) {
+  u16x16 halves;
+  load(halves, from);
+  return __builtin_convertvector(halves, u32x16) << 16;
+}
+
+struct Float32 {
+  using Item = uint32_t;
+  static inline u32x16 bits(const Item* from) {
+    u32x16 v;
+    load(v, from);
+    return v;
+  }
+  static inline uint32_t bits_one(Item item) { return item; }
+  static constexpr uint32_t kInfinity = kInfinity32;
+};
+
+template <uint32_t infinity>
+struct Half {
+  using Item = uint16_t;
+  static inline u32x16 bits(const Item* from) { return high_halves(from); }
+  static inline uint32_t bits_one(Item item) { return static_cast<uint32_t>(item) << 16; }
+  static constexpr uint32_t kInfinity = infinity;
+};
+
+template <class Source>
+struct FloatKeys {
+  using Item = typename Source::Item;
+  static __attribute__((always_inline)) inline u32x16 keys(const Item* from, uint32_t reverse) {
+    const u32x16 bits = Source::bits(from);
+    const u32x16 magnitude = bits & 0x7fffffffu;
+    const u32x16 sign = reinterpret_cast<u32x16>(reinterpret_cast<i32x16>(bits) >> 31);
+    const u32x16 zero = reinterpret_cast<u32x16>(magnitude == 0u);
+    const u32x16 number = reinterpret_cast<u32x16>(magnitude <= Source::kInfinity);
+    // -0.0 has sign bits set: clearing them makes it +0.0.
+    const u32x16 key = (bits & ~zero) ^ ((sign & ~zero) | 0x80000000u);
+    return (key ^ reverse) & number;
+  }
+  static inline uint32_t key(Item item, uint32_t reverse) {
+    return float_order_key(Source::bits_one(item), Source::kInfinity, reverse);
+  }
+};
+
+struct IntKeys {
+  using Item = int32_t;
+  static __attribute__((always_inline)) inline u32x16 keys(const Item* from, uint32_t reverse) {
+    u32x16 bits;
+    load(bits, from);
+    return bits ^ (0x80000000u ^ reverse);
+  }
+  static inline uint32_t key(Item item, uint32_t reverse) { return int_order_key(item, reverse); }
+};
+
+#if TOKOPS_LEVEL < 4
+// Bit i is set when lane i of a is at least b.
+__attribute__((always_inline)) inline uint32_t at_least(const u32x16& a, uint32_t b) {
+  const u32x16 reached = reinterpret_cast<u32x16>(a >= b);
+#if defined(__x86_64__)
+  __m128i part[4];
+  memcpy(part, &reached, sizeof(reached));
+  const __m128i low = _mm_packs_epi32(part[0], part[1]);
+  const __m128i high = _mm_packs_epi32(part[2], part[3]);
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+#else
+  uint32_t mask = 0;
+  for (int lane = 0; lane < 16; ++lane) {
+    mask |= (reached[lane] & 1u) << lane;
+  }
+  return mask;
+#endif
+}
+#endif
+
+template <class Keys>
+int64_t pairs_of(const typename Keys::Item* x, int64_t n, int32_t first, uint32_t reverse, uint32_t threshold,
+                 uint32_t* keys, int32_t* ids) {
+  int64_t count = 0;
+  int64_t i = 0;
+#if TOKOPS_LEVEL >= 4
+  __m512i id = _mm512_add_epi32(_mm512_set1_epi32(first),
+                                _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+  const __m512i limit = _mm512_set1_epi32(static_cast<int32_t>(threshold));
+  for (; i + 16 <= n; i += 16) {
+    const __m512i key = reinterpret_cast<__m512i>(Keys::keys(x + i, reverse));
+    const __mmask16 reached = _mm512_cmpge_epu32_mask(key, limit);
+    _mm512_storeu_si512(keys + count, _mm512_maskz_compress_epi32(reached, key));
+    _mm512_storeu_si512(ids + count, _mm512_maskz_compress_epi32(reached, id));
+    count += __builtin_popcount(reached);
+    id = _mm512_add_epi32(id, _mm512_set1_epi32(16));
+  }
+#else
+  for (; i + 16 <= n; i += 16) {
+    const u32x16 key = Keys::keys(x + i, reverse);
+    for (uint32_t reached = at_least(key, threshold); reached != 0; reached &= reached - 1) {
+      const int lane = __builtin_ctz(reached);
+      keys[count] = key[lane];
+      ids[count] = first + static_cast<int32_t>(i) + lane;
+      ++count;
+    }
+  }
+#endif
+  for (; i < n; ++i) {
+    const uint32_t key = Keys::key(x[i], reverse);
+    keys[count] = key;
+    ids[count] = first + static_cast<int32_t>(i);
+    count += key >= threshold;
+  }
+  return count;
+}
+
+int64_t pairs32(const void* x, DType type, int64_t n, int32_t first, uint32_t reverse, uint32_t threshold,
+                uint32_t* keys, int32_t* ids) noexcept {
+  switch (type) {
+    case DType::kInt32:
+      return pairs_of<IntKeys>(static_cast<const int32_t*>(x), n, first, reverse, threshold, keys, ids);
+    case DType::kFloat32:
+      return pairs_of<FloatKeys<Float32>>(static_cast<const uint32_t*>(x), n, first, reverse, threshold, keys, ids);
+    case DType::kFloat16:
+      return pairs_of<FloatKeys<Half<kInfinity16>>>(static_cast<const uint16_t*>(x), n, first, reverse, threshold, keys,
+                                                    ids);
+    default:
+      return pairs_of<FloatKeys<Half<kInfinity32>>>(static_cast<const uint16_t*>(x), n, first, reverse, threshold, keys,
+                                                    ids);
+  }
+}
+
+int64_t pairs64(const double* x, int64_t n, int32_t first, uint64_t reverse, uint64_t threshold, uint64_t* keys,
+                int32_t* ids) noexcept {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    uint64_t bits;
+    memcpy(&bits, x + i, sizeof(bits));
+    const uint64_t key = double_order_key(bits, reverse);
+    keys[count] = key;
+    ids[count] = first + static_cast<int32_t>(i);
+    count += key >= threshold;
+  }
+  return count;
+}
+
+}  // namespace
+
+extern const CoreKeys core_keys;
+const CoreKeys core_keys = {.pairs32 = pairs32, .pairs64 = pairs64};
+
+}  // namespace TOKOPS_ISA
+}  // namespace tokops
