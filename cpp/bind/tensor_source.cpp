@@ -1,49 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bind/tensor_source.h"
 
+#include <atomic>
 #include <cstring>
-#include <mutex>
 #include <utility>
-#include <vector>
 
 namespace tokops {
 namespace {
 
 namespace py = pybind11;
 
-// The exchange table of a type, or null. The cache holds a strong reference to each type it has seen.
-const dlpack::ExchangeApi* find_exchange(PyTypeObject* type) {
-  static std::mutex mutex;
-  static std::vector<std::pair<PyTypeObject*, const dlpack::ExchangeApi*>> known;
-  {
-    const std::lock_guard lock(mutex);
-    for (const auto& [seen, api] : known) {
-      if (seen == type) {
-        return api;
-      }
-    }
-  }
-  const dlpack::ExchangeApi* api = nullptr;
-  PyObject* capsule = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__dlpack_c_exchange_api__");
-  if (capsule != nullptr) {
-    const auto* header = static_cast<const dlpack::ExchangeHeader*>(
-        PyCapsule_CheckExact(capsule) != 0 ? PyCapsule_GetPointer(capsule, "dlpack_exchange_api") : nullptr);
+// What the reader must know about a type; looked up once. Strong references are held to everything in it.
+struct TypeFacts {
+  PyTypeObject* type;
+  const dlpack::ExchangeApi* exchange;  // null when the type publishes none
+  PyObject* is_neg;                     // the method of tensor types, else null
+  bool masked;                          // numpy's masked arrays
+};
+
+TypeFacts look_up(PyTypeObject* type) {
+  auto* object = reinterpret_cast<PyObject*>(type);
+  TypeFacts facts{type, nullptr, nullptr, PyObject_HasAttrString(object, "mask") != 0};
+  PyObject* capsule = PyObject_GetAttrString(object, "__dlpack_c_exchange_api__");
+  if (capsule != nullptr && PyCapsule_CheckExact(capsule) != 0) {
+    auto* header = static_cast<dlpack::ExchangeHeader*>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
     while (header != nullptr && header->version.major != 1) {
       header = header->previous;
     }
-    api = reinterpret_cast<const dlpack::ExchangeApi*>(header);
-    if (api != nullptr && api->view_of_object == nullptr) {
-      api = nullptr;
-    }
-    Py_DECREF(capsule);
+    auto* api = reinterpret_cast<dlpack::ExchangeApi*>(header);
+    facts.exchange = api != nullptr && api->view_of_object != nullptr ? api : nullptr;
   }
+  Py_XDECREF(capsule);
   PyErr_Clear();
-  const std::lock_guard lock(mutex);
-  if (known.size() < 256) {  // bounded: programs that make types without end fall back to the lookup
-    Py_INCREF(reinterpret_cast<PyObject*>(type));
-    known.emplace_back(type, api);
+  if (facts.exchange != nullptr) {
+    facts.is_neg = PyObject_GetAttrString(object, "is_neg");
+    PyErr_Clear();
   }
-  return api;
+  return facts;
+}
+
+// A list that only grows at its head, so that readers need no lock; one node per type a program passes.
+const TypeFacts& facts_of(PyTypeObject* type) {
+  struct Node {
+    TypeFacts facts;
+    const Node* next;
+  };
+  static std::atomic<const Node*> head{nullptr};
+  for (const Node* node = head.load(std::memory_order_acquire); node != nullptr; node = node->next) {
+    if (node->facts.type == type) {
+      return node->facts;
+    }
+  }
+  Py_INCREF(reinterpret_cast<PyObject*>(type));
+  auto* node = new Node{look_up(type), head.load(std::memory_order_acquire)};
+  while (!head.compare_exchange_weak(node->next, node, std::memory_order_acq_rel)) {
+  }
+  return node->facts;
 }
 
 bool dtype_from_dlpack(const dlpack::DataType& type, DType& out) {
@@ -116,16 +128,17 @@ bool is_named_bfloat16(PyObject* object) {
   return match;
 }
 
-bool call_bool(PyObject* object, const char* method) {
-  PyObject* result = PyObject_CallMethod(object, method, nullptr);
+bool requires_grad(PyObject* object) {
+  static PyObject* name = PyUnicode_InternFromString("requires_grad");
+  PyObject* result = PyObject_GetAttr(object, name);
   const bool yes = result == Py_True;
   Py_XDECREF(result);
   PyErr_Clear();
   return yes;
 }
 
-bool truthy_attribute(PyObject* object, const char* name) {
-  PyObject* result = PyObject_GetAttrString(object, name);
+bool is_negated(PyObject* object, PyObject* is_neg) {
+  PyObject* result = is_neg == nullptr ? nullptr : PyObject_CallOneArg(is_neg, object);
   const bool yes = result == Py_True;
   Py_XDECREF(result);
   PyErr_Clear();
@@ -171,9 +184,13 @@ void Source::release() noexcept {
 }
 
 bool Source::read(PyObject* object, bool writable) {
-  exchange = find_exchange(Py_TYPE(object));
+  const TypeFacts& facts = facts_of(Py_TYPE(object));
+  exchange = facts.exchange;
   if (exchange != nullptr) {
-    return read_exchange(object, writable);
+    return read_exchange(object, facts.is_neg, writable);
+  }
+  if (facts.masked) {
+    return fail("");  // the mask would be dropped silently
   }
   if (PyObject_CheckBuffer(object) != 0) {
     return read_buffer(object, writable);
@@ -206,7 +223,7 @@ bool Source::take_dlpack(const dlpack::Tensor& tensor) {
   return true;
 }
 
-bool Source::read_exchange(PyObject* object, bool writable) {
+bool Source::read_exchange(PyObject* object, PyObject* is_neg, bool writable) {
   dlpack::Tensor tensor{};
   if (exchange->view_of_object(object, &tensor) != 0) {
     return fail_with_python_error("");
@@ -215,10 +232,10 @@ bool Source::read_exchange(PyObject* object, bool writable) {
     return false;
   }
   view.writable = true;
-  if (writable && truthy_attribute(object, "requires_grad")) {
+  if (writable && requires_grad(object)) {
     return fail("requires grad; use torch.no_grad() tensors or .detach()", true);
   }
-  if (is_float(view.dtype) && call_bool(object, "is_neg")) {
+  if (is_float(view.dtype) && is_negated(object, is_neg)) {
     if (writable) {
       return fail("has its negative bit set; call .resolve_neg()", true);
     }
@@ -232,10 +249,6 @@ bool Source::read_exchange(PyObject* object, bool writable) {
 }
 
 bool Source::read_buffer(PyObject* object, bool writable) {
-  if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), "mask") != 0) {
-    return fail("");  // a masked array: its mask would be dropped silently
-  }
-  PyErr_Clear();
   bool bfloat16 = false;
   has_buffer_ = PyObject_GetBuffer(object, &buffer_, PyBUF_RECORDS_RO) == 0;
   if (!has_buffer_) {

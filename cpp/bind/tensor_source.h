@@ -33,7 +33,7 @@ class Source {
   pybind11::object cause;
 
  private:
-  bool read_exchange(PyObject* object, bool writable);
+  bool read_exchange(PyObject* object, PyObject* is_neg, bool writable);
   bool read_buffer(PyObject* object, bool writable);
   bool read_capsule(PyObject* object, bool writable);
   bool take_dlpack(const dlpack::Tensor& tensor);
