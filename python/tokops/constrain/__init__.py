@@ -1,2 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators of the constrain family."""
+"""Sampling under constraints, with exact weights."""
+
+from .._ops import Entry
+from .protocol import Constraint, State
+from .python_constraint import PythonConstraint, PythonState
+from .result import BAD_LOGITS, KILLED, NO_VALID, OK, StepResult
+from .sampler import Sampler
+from .step import awrs_step
+from .vocab import Vocab
+
+__all__ = [
+    "BAD_LOGITS",
+    "KILLED",
+    "NO_VALID",
+    "OK",
+    "Constraint",
+    "PythonConstraint",
+    "PythonState",
+    "Sampler",
+    "State",
+    "StepResult",
+    "Vocab",
+    "awrs_step",
+]
+
+# What is plain Python only has no twin under reference/.
+for _name in ("PythonConstraint", "Vocab"):
+    Entry(f"constrain.{_name}", doc="constrain")
