@@ -48,12 +48,12 @@ __all__ = [
 
 
 def ops() -> list[str]:
-    """Names of all declared operators and objects, such as "kv.topk"."""
+    """Public names of all declared operators and objects, such as "kv.topk"."""
     from ._ops import REGISTRY
 
     for family in _FAMILIES:
         import_module(f"{__name__}.{family}")
-    return sorted(REGISTRY)
+    return sorted({item.public for item in REGISTRY.values()})
 
 
 def __getattr__(name: str) -> Any:

@@ -88,31 +88,25 @@ def cuda_module() -> Any:
 def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
     """Run ``op`` on the backend in force; ``out`` holds arrays for all results or is None."""
     first = arguments[0]
+    if type(first) is not np.ndarray:
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(first, torch.Tensor):
+            return _call_torch(op, arguments, out, torch)
     backend = _forced.get() or _default
-    if type(first) is np.ndarray:
-        if backend is None or backend == "cpp":
-            return _run(op, _cpu, arguments, out, _arrays.new_numpy)
-    elif (torch := sys.modules.get("torch")) is not None and isinstance(first, torch.Tensor):
-        return _call_torch(op, arguments, out, torch, backend)
     if backend == "reference":
         return _run_reference(op, arguments, out)
-    if backend == "cuda":
-        return _run(op, cuda_module(), arguments, out, _arrays.new_numpy)
-    return _run(op, _cpu, arguments, out, _arrays.new_numpy)
+    native = cuda_module() if backend == "cuda" else _cpu
+    return _run(op, native, arguments, out, _arrays.new_numpy)
 
 
-def _call_torch(
-    op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any, backend: str | None
-) -> Any:
+def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any) -> Any:
     first = arguments[0]
-    if (
-        torch.compiler.is_compiling()
-        or type(first) not in (torch.Tensor, torch.nn.Parameter)
-        or first.is_meta
-    ):
+    plain = type(first) in (torch.Tensor, torch.nn.Parameter)
+    if torch.compiler.is_compiling() or not plain or first.is_meta:
         from . import _torch
 
         return _torch.call(op, arguments, out)
+    backend = _forced.get() or _default
     if op.float_results and torch.is_grad_enabled():
         _refuse_grad(op, arguments)
     if out is not None:

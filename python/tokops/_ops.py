@@ -100,7 +100,7 @@ class Op:
         self.float_results = any(isinstance(r, Like) or r.dtypes[0] in FLOATS for r in self.returns.values())
         self.allocate = _allocator(self)
         self.__name__ = name
-        REGISTRY[public] = self
+        REGISTRY[name] = self
 
     def __call__(self, *arguments: Any, out: tuple[Any, ...] | None = None) -> Any:
         return _dispatch.call(self, arguments, out)
@@ -109,7 +109,7 @@ class Op:
         return f"Op({self.name}{self.schema})"
 
 
-REGISTRY: dict[str, Op | Entry] = {}
+REGISTRY: dict[str, Op | Entry] = {}  # by native name (Op) or public address (Entry)
 
 
 def _parameters(schema: str) -> tuple[tuple[str, str], ...]:

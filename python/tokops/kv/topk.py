@@ -33,7 +33,7 @@ TOPK_VALUES = Op(
     schema=TOPK.schema.replace("-> Tensor", "-> (Tensor, Tensor)"),
     args=TOPK.args,
     returns={"ids": Arg(INT32, "rows? k"), "values": Like("x", "rows? k")},
-    public="kv.topk (return_values)",
+    public="kv.topk",
     reference="kv.topk:topk_values",
     doc="kv",
 )

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every declared operator as a torch custom op: opcheck, torch.compile(fullgraph), export, meta and fake tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.core.test_ops import OPS, example, over_ops  # noqa: E402
+from tests.core.test_parity import to_torch  # noqa: E402
+
+from tokops import _torch  # noqa: E402
+from tokops._ops import FLOATS  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif(not hasattr(torch, "library"), reason="torch has no library module"),
+]
+
+
+def torch_arguments(op):
+    return tuple(to_torch(a.copy()) if isinstance(a, np.ndarray) else a for a in example(op))
+
+
+def as_tuple(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def assert_equal(got, want):
+    for a, b in zip(as_tuple(got), as_tuple(want), strict=True):
+        assert a.dtype == b.dtype
+        torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+
+
+def test_every_operator_is_registered():
+    assert set(_torch.CUSTOM_OPS) == {op.name for op in OPS}
+
+
+@over_ops
+def test_opcheck_passes(op):
+    torch.library.opcheck(
+        _torch.CUSTOM_OPS[op.name],
+        torch_arguments(op),
+        test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
+    )
+
+
+@over_ops
+@pytest.mark.slow
+def test_compiled_call_equals_the_eager_one(op):
+    torch.compiler.reset()
+    arguments = torch_arguments(op)
+    compiled = torch.compile(lambda *a: op(*a), fullgraph=True, backend="eager", dynamic=False)
+    assert_equal(compiled(*arguments), op(*arguments))
+
+
+@over_ops
+@pytest.mark.slow
+def test_exported_program_equals_the_eager_call(op):
+    arguments = torch_arguments(op)
+
+    class Module(torch.nn.Module):
+        def forward(self, *tensors):
+            rest = iter(tensors)
+            return op(*(next(rest) if isinstance(a, torch.Tensor) else a for a in arguments))
+
+    tensors = tuple(a for a in arguments if isinstance(a, torch.Tensor))
+    program = torch.export.export(Module(), tensors, strict=False)
+    assert_equal(program.module()(*tensors), op(*arguments))
+
+
+@over_ops
+def test_meta_tensors_give_meta_results(op):
+    arguments = torch_arguments(op)
+    on_meta = tuple(a.to("meta") if isinstance(a, torch.Tensor) else a for a in arguments)
+    for a, b in zip(as_tuple(op(*on_meta)), as_tuple(op(*arguments)), strict=True):
+        assert a.is_meta
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+
+
+@over_ops
+def test_fake_tensors_give_fake_results(op):
+    from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
+    arguments = torch_arguments(op)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        fake = tuple(mode.from_tensor(a) if isinstance(a, torch.Tensor) else a for a in arguments)
+        results = as_tuple(op(*fake))
+    for a, b in zip(results, as_tuple(op(*arguments)), strict=True):
+        assert isinstance(a, FakeTensor)
+        assert (tuple(a.shape), a.dtype) == (tuple(b.shape), b.dtype)
+
+
+@over_ops
+def test_gradients_are_refused_or_cut(op):
+    arguments = torch_arguments(op)
+    wanted = tuple(
+        a.clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
+        for a in arguments
+    )
+    if not any(isinstance(a, torch.Tensor) and a.requires_grad for a in wanted):
+        pytest.skip("no floating-point argument")
+    if op.float_results:
+        with pytest.raises(ValueError, match=rf"{op.public}: argument '\w+' requires grad"):
+            op(*wanted)
+        with torch.no_grad():
+            assert_equal(op(*wanted), op(*arguments))
+    else:
+        assert_equal(op(*wanted), op(*arguments))
+
+
+@over_ops
+def test_given_outputs_count_as_written(op):
+    arguments = torch_arguments(op)
+    out = tuple(torch.empty_like(r) for r in as_tuple(op(*arguments)))
+    versions = [r._version for r in out]
+    op(*arguments, out=out)
+    assert all(r._version > v for r, v in zip(out, versions, strict=True))
+
+
+def test_float_results_are_recognised():
+    for op in OPS:
+        made = as_tuple(op(*torch_arguments(op)))
+        assert op.float_results == any(str(r.dtype).removeprefix("torch.") in FLOATS for r in made)
