@@ -217,6 +217,7 @@ def names_of(files: Iterable[PurePosixPath], root: Path) -> Iterator[str]:
     present = set(files)
     inside = [p.relative_to(PACKAGE) for p in present if p.parts[:2] == PACKAGE.parts and p.suffix == ".py"]
     families = {p.parts[0] for p in inside if len(p.parts) == 2} - PYTHON_ROOMS
+    used = {target for p in inside if p.parts[0] == "reference" for target in _used_by(p, root)}
     for path in sorted(inside):
         if path.name.startswith("_"):
             continue
@@ -226,13 +227,22 @@ def names_of(files: Iterable[PurePosixPath], root: Path) -> Iterator[str]:
                 yield f"{PACKAGE / path}: declares an operator but {twin} is missing"
         if len(path.parts) == 3 and path.parts[0] == "reference":
             public = PACKAGE.joinpath(*path.parts[1:])
-            if public not in present:
-                yield f"{PACKAGE / path}: {public} is missing"
+            if public not in present and "." + ".".join(path.with_suffix("").parts) not in used:
+                yield f"{PACKAGE / path}: {public} is missing, and no other reference module uses it"
     for family in sorted(families):
         rooms = (f"docs/{family}.md", f"tests/cases/{family}.py", f"{PACKAGE}/bench/cases/{family}.py")
         for room in rooms:
             if PurePosixPath(room) not in present:
                 yield f"{PACKAGE}/{family}: {room} is missing"
+
+
+def _used_by(inside: PurePosixPath, root: Path) -> Iterator[str]:
+    """Name the modules that a module imports, ``from . import x`` and ``from .x import y`` alike."""
+    for node in ast.walk(ast.parse(_read(root / PACKAGE / inside))):
+        if isinstance(node, ast.ImportFrom):
+            for target in targets(inside, node):
+                yield target
+                yield from (f"{target}.{alias.name}" for alias in node.names)
 
 
 def _read(path: Path) -> str:
