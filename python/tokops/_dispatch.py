@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ._ops import Op
 
 BACKENDS = ("reference", "cpp", "cuda")
-_forced: ContextVar[str | None] = ContextVar("tokops_backend", default=None)
 
 
 def _checked(name: str, source: str) -> str:
@@ -38,7 +37,7 @@ def _from_environment() -> str | None:
     return _checked(name, "TOKOPS_BACKEND") if name else None
 
 
-_default = _from_environment()
+_forced: ContextVar[str | None] = ContextVar("tokops_backend", default=_from_environment())  # noqa: B039 - a str
 
 
 @contextmanager
@@ -64,7 +63,7 @@ def use_backend(name: str) -> Iterator[None]:
 
 def backend_name() -> str | None:
     """The forced backend, or None when the device of the arguments decides."""
-    return _forced.get() or _default
+    return _forced.get()
 
 
 def has_cuda() -> bool:
@@ -85,6 +84,11 @@ def cuda_module() -> Any:
         ) from error
 
 
+def native_function(name: str) -> Any:
+    """The CPU function of an operator."""
+    return getattr(_cpu, name)
+
+
 def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
     """Run ``op`` on the backend in force; ``out`` holds arrays for all results or is None."""
     first = arguments[0]
@@ -92,11 +96,19 @@ def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(first, torch.Tensor):
             return _call_torch(op, arguments, out, torch)
-    backend = _forced.get() or _default
+    backend = _forced.get()
     if backend == "reference":
         return _run_reference(op, arguments, out)
-    native = cuda_module() if backend == "cuda" else _cpu
-    return _run(op, native, arguments, out, _arrays.new_numpy)
+    if backend == "cuda":
+        return _run(op, cuda_module(), arguments, out, _arrays.new_numpy)
+    if out is None:
+        try:
+            out = op.allocate_numpy(*arguments)
+        except Exception:
+            _check(op, _cpu, arguments)
+            raise
+    op.native(*arguments, *out)
+    return out[0] if op.single else out
 
 
 def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any) -> Any:
@@ -106,7 +118,7 @@ def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None,
         from . import _torch
 
         return _torch.call(op, arguments, out)
-    backend = _forced.get() or _default
+    backend = _forced.get()
     if op.float_results and torch.is_grad_enabled():
         _refuse_grad(op, arguments)
     if out is not None:
@@ -127,14 +139,17 @@ def _run(op: Op, native: Any, arguments: tuple[Any, ...], out: tuple[Any, ...] |
         try:
             out = op.allocate(new, *arguments)
         except Exception:
-            _check(op, native, arguments)  # one of the arguments is wrong: the reader says which
+            _check(op, native, arguments)
             raise
     function(*arguments, *out)
-    return out[0] if len(out) == 1 else out
+    return out[0] if op.single else out
 
 
 def _check(op: Op, native: Any, arguments: tuple[Any, ...]) -> None:
-    """Raise what is wrong with the arguments: native functions read them all before the first result."""
+    """Raise what is wrong with the arguments: native functions read them all before the first result.
+
+    Called when the sizes of the results could not be read off the arguments, and before the reference runs.
+    """
     try:
         getattr(native, op.name)(*arguments, *(None,) * len(op.returns))
     except native.MissingOutput:
@@ -153,7 +168,7 @@ def _run_reference(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | No
     made = op.allocate(_arrays.new_like, *arguments) if out is None else out
     for target, result in zip(made, results, strict=True):
         _arrays.assign(target, result)
-    return made[0] if len(made) == 1 else made
+    return made[0] if op.single else made
 
 
 def _refuse_grad(op: Op, arguments: tuple[Any, ...]) -> None:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import _dispatch
+import numpy as np
+
+from . import _arrays, _dispatch
 
 FLOATS = ("float32", "float16", "bfloat16")
 KV_FLOATS = (*FLOATS, "uint16")
@@ -98,8 +100,10 @@ class Op:
         self.doc = doc
         self.parameters = _parameters(schema)
         self.float_results = any(isinstance(r, Like) or r.dtypes[0] in FLOATS for r in self.returns.values())
+        self.single = len(self.returns) == 1
         self.allocate = _allocator(self)
-        self.__name__ = name
+        self.allocate_numpy = _allocator(self, numpy=True)
+        self.native = _dispatch.native_function(name)
         REGISTRY[name] = self
 
     def __call__(self, *arguments: Any, out: tuple[Any, ...] | None = None) -> Any:
@@ -119,14 +123,14 @@ def _parameters(schema: str) -> tuple[tuple[str, str], ...]:
     return tuple((kind, name) for kind, name in pairs)
 
 
-def _allocator(op: Op) -> Callable[..., tuple[Any, ...]]:
-    """A function ``allocate(new, *arguments)`` that makes all results with ``new(shape, dtype, like)``.
+def _allocator(op: Op, *, numpy: bool = False) -> Callable[..., tuple[Any, ...]]:
+    """Make ``allocate(new, *arguments)``, which allocates all results with ``new(shape, dtype, like)``.
 
-    ``new`` belongs to the library of the first argument; the code is the straight line a person would write:
-    read the sizes off the arguments, then one ``new`` per result.
+    The code is the straight line a person would write: read the sizes off the arguments, then one ``new`` per
+    result. With ``numpy`` it is ``allocate(*arguments)`` and calls ``np.empty`` itself: the path of small calls.
     """
     names = [name for _, name in op.parameters]
-    lines = [f"def allocate(new, {', '.join(names)}):"]
+    lines = [f"def allocate({', '.join(names if numpy else ['new', *names])}):"]
     known = {name for kind, name in op.parameters if not kind.startswith("Tensor")}
     optional = {name for kind, name in op.parameters if kind == "Tensor?"}
     for name, arg in op.args.items():
@@ -144,16 +148,20 @@ def _allocator(op: Op) -> Callable[..., tuple[Any, ...]]:
                 place = i if not axes[0].endswith("?") else i - len(axes)
                 lines.append(f"    {symbol} = {name}.shape[{place}]")
     lines += [f"    {symbol} = {code}" for symbol, code in op.symbols.items()]
+    scope: dict[str, Any] = {"min": min, "max": max, "tuple": tuple, "len": len}
     made = []
-    first = names[0]
-    for result in op.returns.values():
-        axes = result.shape.split()
-        sizes = ", ".join(f"*{axis[:-1]}" if axis.endswith("?") else axis for axis in axes)
-        shape = f"({sizes},)" if axes else "()"
-        dtype = f"{result.name}.dtype" if isinstance(result, Like) else repr(result.dtypes[0])
-        made.append(f"new({shape}, {dtype}, {first})")
+    for i, result in enumerate(op.returns.values()):
+        sizes = ", ".join(f"*{axis[:-1]}" if axis.endswith("?") else axis for axis in result.shape.split())
+        shape = f"({sizes},)" if sizes else "()"
+        if numpy and isinstance(result, Arg):
+            scope |= {"empty": np.empty, f"dtype{i}": np.dtype(result.dtypes[0])}
+            made.append(f"empty({shape}, dtype{i})")
+        else:
+            if numpy:
+                scope["new"] = _arrays.new_numpy
+            dtype = f"{result.name}.dtype" if isinstance(result, Like) else repr(result.dtypes[0])
+            made.append(f"new({shape}, {dtype}, {names[0]})")
     lines.append(f"    return ({', '.join(made)},)")
-    scope: dict[str, Any] = {}
-    exec("\n".join(lines), {"min": min, "max": max, "tuple": tuple, "len": len}, scope)  # noqa: S102
+    exec("\n".join(lines), scope)  # noqa: S102 - the text is made above from declarations, never from input
     function: Callable[..., tuple[Any, ...]] = scope["allocate"]
     return function

@@ -11,12 +11,15 @@ from typing import Any, SupportsIndex
 
 def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, high: int | None = None) -> int:
     """``value`` as int; TypeError for anything that is no integer (bool included), ValueError outside the range."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{op}: argument '{name}' must be int, got {type(value).__name__}")
-    try:
-        number = operator.index(value)
-    except TypeError as error:
-        raise TypeError(f"{op}: argument '{name}' must be int, got {type(value).__name__}") from error
+    if type(value) is int:
+        number = value
+    else:
+        try:
+            number = operator.index(value)
+        except TypeError as error:
+            raise TypeError(f"{op}: argument '{name}' must be int, got {type(value).__name__}") from error
+        if isinstance(value, bool):
+            raise TypeError(f"{op}: argument '{name}' must be int, got bool")
     if (low is not None and number < low) or (high is not None and number > high):
         raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)}, got {number}")
     return number
@@ -43,6 +46,8 @@ def real(op: str, name: str, value: Any, low: float | None = None, high: float |
 
 def choice(op: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """``value`` when it is one of ``choices``."""
+    if type(value) is str and value in choices:
+        return value
     if not isinstance(value, str):
         raise TypeError(f"{op}: argument '{name}' must be str, got {type(value).__name__}")
     if value not in choices:
@@ -52,9 +57,9 @@ def choice(op: str, name: str, value: Any, choices: Sequence[str]) -> str:
 
 def boolean(op: str, name: str, value: Any) -> bool:
     """``value`` when it is a bool."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{op}: argument '{name}' must be bool, got {type(value).__name__}")
-    return value
+    if value is True or value is False:
+        return value
+    raise TypeError(f"{op}: argument '{name}' must be bool, got {type(value).__name__}")
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -37,7 +37,7 @@ def _register(op: Op) -> Callable[..., Any]:
 
     def fake(*arguments: Any) -> Any:
         made = op.allocate(_arrays.new_torch, *arguments)
-        return made[0] if len(made) == 1 else made
+        return made[0] if op.single else made
 
     custom = torch.library.custom_op(f"tokops::{op.name}", eager, mutates_args=(), schema=op.schema)
     custom.register_fake(fake)
