@@ -69,6 +69,9 @@ void test_touch(py::handle a_obj, py::handle b_obj, py::handle out_obj) {
   read.run(0, [&] { return a.rank; });
 }
 
+// Takes three objects and does nothing: what test_touch costs above this is the reader's price.
+void test_nothing(py::handle /*a*/, py::handle /*b*/, py::handle /*out*/) {}
+
 // Adds 1 to the cells of a block list through parallel_for, nested once; returns the sum of what was claimed.
 int64_t test_parallel_sum(int64_t n, int64_t grain, bool nested, int64_t throw_at) {
   std::atomic<int64_t> sum{0};
@@ -108,6 +111,7 @@ void register_core(py::module_& m) {
   m.def("cpus_from_quota", [](const std::string& cpu_max) { return cpus_from_quota(cpu_max); }, py::arg("cpu_max"));
   m.def("_test_sum", &test_sum, py::arg("x"), py::arg("out"));
   m.def("_test_touch", &test_touch, py::arg("a"), py::arg("b"), py::arg("out"));
+  m.def("_test_nothing", &test_nothing, py::arg("a"), py::arg("b"), py::arg("out"));
   m.def("_test_parallel_sum", &test_parallel_sum, py::arg("n"), py::arg("grain"), py::arg("nested"),
         py::arg("throw_at") = -1);
   py::module_::import("atexit").attr("register")(py::cpp_function(&stop_workers));
