@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _cpu, kv
-from ..case import Row, Subject, absent, installed
+from ... import _cpu, kv, use_backend
+from ..case import Call, Row, Subject, absent, installed
 
 
 def rows() -> list[Row]:
@@ -24,7 +24,7 @@ def call_numpy() -> Subject:
     a, b, out = (np.zeros((4, 4), np.float32) for _ in range(3))
     return Subject(
         lambda: _cpu._test_touch(a, b, out),
-        yardsticks={"bare native call": lambda: _cpu._test_nothing(a, b, out)},
+        {"bare native call": lambda: _cpu._test_nothing(a, b, out)},
         note="reading three arrays costs the difference of the two times",
     )
 
@@ -38,10 +38,8 @@ def call_torch() -> Subject:
     a, b, out = (torch.zeros(4, 4) for _ in range(3))
     return Subject(
         lambda: _cpu._test_touch(a, b, out),
-        yardsticks={
-            "bare native call": lambda: _cpu._test_nothing(a, b, out),
-            "torch.add": lambda: torch.add(a, b, out=out),
-        },
+        {"bare native call": lambda: _cpu._test_nothing(a, b, out)},
+        yardsticks={"torch.add": lambda: torch.add(a, b, out=out)},
         note="reading three tensors costs the difference to the bare native call; the budget is 400 ns",
     )
 
@@ -49,7 +47,9 @@ def call_torch() -> Subject:
 def tiny_numpy() -> Subject:
     """Time a public operator on eight numbers against ``np.add`` on them."""
     x = np.arange(8, dtype=np.float32)
-    return Subject(lambda: kv.topk(x, 3), yardsticks={"np.add": lambda: np.add(x, x)})
+    return Subject(
+        lambda: kv.topk(x, 3), {"reference": reference(x)}, yardsticks={"np.add": lambda: np.add(x, x)}
+    )
 
 
 def tiny_torch() -> Subject:
@@ -59,4 +59,16 @@ def tiny_torch() -> Subject:
     import torch
 
     x = torch.arange(8, dtype=torch.float32)
-    return Subject(lambda: kv.topk(x, 3), yardsticks={"torch.add": lambda: torch.add(x, x)})
+    return Subject(
+        lambda: kv.topk(x, 3), {"reference": reference(x)}, yardsticks={"torch.add": lambda: torch.add(x, x)}
+    )
+
+
+def reference(x: object) -> Call:
+    """Make the same call on the reference backend."""
+
+    def call() -> object:
+        with use_backend("reference"):
+            return kv.topk(x, 3)
+
+    return call
