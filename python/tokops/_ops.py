@@ -8,6 +8,7 @@ the shapes; a call interprets nothing. Objects that work on text or callables ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,22 +132,21 @@ def _allocator(op: Op, *, numpy: bool = False) -> Callable[..., tuple[Any, ...]]
     """
     names = [name for _, name in op.parameters]
     lines = [f"def allocate({', '.join(names if numpy else ['new', *names])}):"]
-    known = {name for kind, name in op.parameters if not kind.startswith("Tensor")}
-    optional = {name for kind, name in op.parameters if kind == "Tensor?"}
-    for name, arg in op.args.items():
-        if name in optional:
-            continue  # a symbol that only an optional argument has cannot size a result
-        axes = arg.shape.replace("...", "").split()
-        for i, axis in enumerate(axes):
-            symbol = axis.rstrip("?")
-            if symbol.isdigit() or symbol in known:
-                continue
-            known.add(symbol)
-            if axis.endswith("?"):
-                lines.append(f"    {symbol} = tuple({name}.shape[: len({name}.shape) - {len(axes) - 1}])")
+    text = " ".join([*op.symbols.values(), *(result.shape for result in op.returns.values())])
+    wanted = set(re.findall(r"[A-Za-z_]\w*", text)) - {name for _, name in op.parameters}
+    for name in (name for kind, name in op.parameters if kind == "Tensor"):  # optional tensors size no result
+        axes = op.args[name].shape.replace("...", "").split()
+        optional = axes[:1] and axes[0].endswith("?")
+        found = [(i, axis.rstrip("?")) for i, axis in enumerate(axes) if axis.rstrip("?") in wanted]
+        if found:
+            lines.append(f"    shape = tuple({name}.shape)")
+        for i, symbol in found:
+            wanted.remove(symbol)
+            if not optional:
+                place = f"[{i}]"
             else:
-                place = i if not axes[0].endswith("?") else i - len(axes)
-                lines.append(f"    {symbol} = {name}.shape[{place}]")
+                place = f"[: len(shape) - {len(axes) - 1}]" if i == 0 else f"[{i - len(axes)}]"
+            lines.append(f"    {symbol} = shape{place}")
     lines += [f"    {symbol} = {code}" for symbol, code in op.symbols.items()]
     scope: dict[str, Any] = {"min": min, "max": max, "tuple": tuple, "len": len}
     made = []
