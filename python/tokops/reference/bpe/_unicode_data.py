@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unicode 16.0.0 properties as run lengths: made by tools/make_unicode_tables.py, not by hand.
+
+Each table is base85 of zlib of runs: the length in base 128, low digit first, then the value.
+"""
+
+# fmt: off
+NAMES = ("Cc", "Cf", "Cn", "Co", "Cs", "Ll", "Lm", "Lo", "Lt", "Lu", "Mc", "Me", "Mn", "Nd", "Nl",
+         "No", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm", "So", "Zl", "Zp", "Zs")
+# fmt: on
+SHA256 = "a806aa2a69cd000c3b4630c489cfbb51ea72946cb19ffbb785c35570be924809"
+CATEGORIES = (
+    b"c-q}rU8r1F6?U)vv(7oQXZFm^-FIeoa&IPow@H(<Y0@NBYa5gnOG~W}wp7F)tb#w#J_v%ogevx>h$6mJ5Y*yx1!=8MMYJL+RM6ss"
+    b"Nb$u7rTC-;Mg7*=XC^mkjJDMj`>^JmvwzlJYp?$`i#M4~o6QukVb)AGbHIdhH>7OmluL{8jG37kn_2Prn&WG}5Bp4ZQ&TWI!!Mh4"
+    b"%ox1M*PIfbo@6dzZkJ6aPg^tRcIM5z@uoFb5$H9}zc!%NyIsA@)8bsWdarZzvVF8;{c;>*EZ7`=O{1ebe_tb~v;&j9s&ZNa_jggL"
+    b"buXL04gBx+Yr)N87|nd(nF-LeFqu6RSF2=1u#gGXLrYsnBqJF-5uPMxOz>>m1Io3?;FZzo>vO)8%Bl9mf9D2@k2JWNcTTU9ZCn+g"
+    b"?N+oP<Rf0a8&NS+L&u|;m}oNfU}8hN*^y()0}4j`pP5poGLTtg^MXz2ILB`2GO>vtW{fjO@p~as0G8q+aW}M#GkBDtX$H0$w|I9X"
+    b"x}SlGN7N1Xaf|h)!0!go7HPV{E}GB+ECBMSgxzztc*7|)fKklY%mPDmMPTs=sF~sHMKs+RoMAcu+pdWYZ`2889a9u<4h$i&j#9(8"
+    b"0l)?@F#vmnXR5nFKT#(j-wl}#c7s(`FoAOHoQ7oN28DZBEhkf8cM(=vfnp}xQN#+Yx6xvRai*Njf-_p7KX*N@R?jmR;qogAJ+Rev"
+    b"LL){w$tg-5D4H@x0@hrf+nu=d#xCNR74yX$OLPmVt2@A_RoWb$q#OuNt6%|9?m_P#-<|MXX$-hYk-SYo?yh*?lewnnbqW|Sc@zoa"
+    b"o^VQ~NN52LTJZ@UGbfF^!e!oxrMrYf-!1O~TnfG}EG1L<ldmp{Y`W#mAHiJJ2D9P<*ou?cj??mPTF@XGS@Exdf9R;nPpD-UNn=lE"
+    b"RUVKA&W60@hH|76LOrz9k(mNZXha8)c^q2ZtOv~c_fA*CLV#Ju;o%9kr}!K%M2`z>1{sMh6hrBTo!n4dfn+!U>g2W#LQW&d+N<?@"
+    b"u}nHB6k;VL1RvqED?-ars3`8CgHCmFM{+aWFyz4U4n5GD0w0})4G&c!IKSRl2Z@UYlx>YVkUD(PQSn2FN<Sf0B<jtuz8~qI`z|vF"
+    b"6Q(!!@9$tSr8ci83&rV5pnHKjNWh!?5w?YUn6TL_EIeDflWn%62KKfl6n8D{5*c@tTZ~YQH0)(B?>Fik$3``I5XDbPo~ZhU8;2BA"
+    b"pa5^`vK9XqW$XZCcp4`_`{I7FX!xw#xud;;89EI+@2YhKXauBQU^kHXmP&L$#~_o!q9F!M?JrZ&GPNJdr+aJVs!2*$13aR*^>hKw"
+    b";^#>uI~d0sNaS|C`bHmnTZmQuaxUktw6TR37H+p#eSydq)QJ~AraMXPRL8o8Tt3JRPL_3+Jg|t}3lAaSE;ZtKIto$Pw#kiHaULq&"
+    b"kVy=x!$x(;(=mT*7$Q^I?+=A@@&7)~UNvan5Ii)k7;Av0G<a_=`mP!31(4a1*Oko@kbRO?5RKGYc4k-KcIL2F-^tFfu(dPj<7ysx"
+    b"Fby`Lc&PMHx9u_;q`zjp$!53N<Bi#Dbq0CP*h*ChA2O)b;ke5Nd*OEtYCD9IkgU!lH(I{YFj(3*O*D*dfH*gZF-g|dIsl$p`)F-Z"
+    b"zvsS%&uz^LoIEx2ht+s0goMW<&vss`%OX3+>A*<qgON#u$mHj~(A?E|1qSTJn7kW(f0X8M@O>ay#}w<=yD_;{=JUfP%->lyXizfU"
+    b"obE0g=_%RQ0?w3X{ve(&nbrQw!B#p}yk5fI`Q_%v^Yc_bXXaPJaVgxoTD{P>hiQJIWN;Pc*A$`!qSeRBiN5x*mt^d2mBmB5f_+2S"
+    b"KY7)b%5SV5*JWry-WJQjm(+bXArc`+$RosuDYqI(uLO(OTLZw>H~nq3BZ68%zm^trv4}k4PL~PMP}gk?Q8n~Em7OrzPX*GtzeIZ8"
+    b"ltSa8?Uw>F*^DkHdwRLHO<=BTrnDmoR%YS@jv6Tj9BSxZNfRT@NJb{_#i$JuY>tA(_e<a_E_G$W+oeSS9`j!8>C#qdkSwLNC|$Y+"
+    b"&u6GSbBfQEuRabe;V%s`xwF`CSfkvd2w_MEkaeIOSf~G~uvy#((n2Z0!mBQCQJNtU86ho0NS@Bxpsj#^vEIJE>K&RZm*qQY=T}Ox"
+    b"@8L>o+>X<!N|$=LXk{i_CBo1(&mt*+q&ZWrX%w6>lBAHd;6{deBRkwbbtid@`9_nlKx;^gU<IPTEUDZcMtYT}NXe0UqR`ot(yCA7"
+    b"s87*sH<aQ!pcDrdFNs=cp^sjRm!N9|T1jc8$dW{^mI}~YB#9^%mIdHRu0@v=L|zLY`JPD;0%ad?pY~_v6FWK-fz-nVw}Pa8=0dCT"
+    b"adeMAz_kpl1)3(TnxZ~_AEVqyrh5b6{Mem8X<w8A_2axvjJn^8`;vQLGavRPkl9gCf08G&G5rCra0laZ4qMNNrz;B-cV=qKIC9_3"
+    b"4K$YOW<ukC7h*_vAeWbDPwK^X%xVTOL2Q>!#FVmAq8^b#45>f8ng(*eT8{>&;W+MgFXVjTW=YFwnquwD6g<JAL(uEU8YBe5EQ$q#"
+    b"GN#^3!j2K|r_aLIS&(=fB}7|Jk6fA*N{}`UQEr%WJspQuK5R(T>IP1T4!e`11-sPJI@~an1*z6HWZ`K`E<a1Hh|%mv*V5tku)mwD"
+    b"C=a%d4tfW#*g&;KRR_qp5`b%ekp?iE1Ypg*ELKH&3bV9<vZ#TM1r)K@0@`q!@+^`**0&Voey2)6lVDMW(_S3ZrV~BSo_yM1q+eK3"
+    b"@MZEj1U=Y8A|4~(x-N-UOF@V5D0Zpk-KN%!D86EgD{C{$NKz|H3t_YDVQJO)#3&8VfDX<Z*wdt4IHO5xP&S9+ozp#Z2cM-=?T}8v"
+    b"Y(l~{!KP~|hSLyrHd>TO(q;=A9@aj8&d}ZjhPBGnP8^Rx)LD?X$*9)B-UiIxC7%)FfX?M@%FJn<B!X9SJ<SOk?r1%sPE?~cm=gza"
+    b"y!NleT(dFIVwfuQ6ImWBSvDSIsRJAB8aOfNPR=|ajwK5gaat#Ur4>g5XXRowU7V!7KCzDVGyrYdo70-G)`%f%WfyPRQLq~=*rDFA"
+    b"L~&lyoAXKuU7<Inccae3b+t2PyJZK-OKpuWmfAB8wAW*Lwb`z{yiR*xvI8f$zDrhng96|a4imzNn{-;cg(Te>IgP!Vty(!;`4*k1"
+    b"*eWHp`=PfWLjJY^OSN6NoSbGSg}-iVRu?0leV|Ma^DfCk`r<t-iORKfUmxzF-L-AiRX;C9yAz+CBu8R?T1-P^qxExsfEMk-OAjjQ"
+    b"P0Bqq{VmQo)P7g(6xL3dx_b+y?uNJPj%$|vPVJah37c*=Fm>@TD}kcY+8H()RBXJChby*x9>N45ko=^PeoY=JC(`~p#I;qi<Pukl"
+    b"xm`&b9@6gEP$6+;1#rho0k(0F)n=JA{#eCUtt#{@7A!42nY|!dQSc{8dpZ)Tv}*_wB!KM4oCnI~;-U0|<9oDknp0EUbW(<p`D4r<"
+    b"r3Xh)!91WJ8vfZjeF*9@q$e648|hsn*wfec!VCP^@zbZ_9Agv{=!VY@>1hWVq|s9&^1JjckhXTTwR?g&N=wZlB{!wh#v{WSWZ>Jy"
+    b"PawpH!|);&)IDodwA1ABN9ay=+R8lJ!SBRjIEUb%xggY^kkY+$J@oPUmXE*~et#P|=?Vg{h`vSQ-g&ccpN?RX4Lxf4^K0}8oH~SW"
+    b"Yvtx-wunkO^P4UD6Q~2_-?il~x(?bgMH2C;ax?u|sFs53<|2w<OXwN{Jue)$ii>YU&G_~LQ!1Z<i--#MA!VMYM-Zsm;!7)0V9m>W"
+    b"{r`!y8z@hy)ElX8HPMoF16?OE#7Re>k15L$2ub?_wjZtdFNHlw-{!5E&%K!k|DV3qf6Yz~&%1Iqx^gl~OLSDEiRp6^X;O;MK_!v+"
+    b"t)uz~{#UgTJBg%E(M$=Rw}gF=+(UF+Vn~GlQr(a?@-rlnHBO}C2lYYdnm%V?{U*rg^G4K0yR2BAU$AN$ZWZSZ{YY#b;VT}Y{q25_"
+    b"LxbxT@5_PSib}>NGj-`MWC2pu{Ge{%-J@7~%&tdk6yRUk_3stzCF?JR<(%vNx7&eFa8D!^>3#ZyZ-g+uNOY_?dH@Arf+i(oB?5<_"
+    b"S;O=VQ*NS7*rF_H3lNtPh4Pr8znbD_zxEiOAcv7W=F@op05a-Wq>Y;Nc~gN<Fm@QvEy<8DM&%azCE>Uc24rIg6}kzy<@f;>%Q;^`"
+    b"1xoLO)_<X)7k*B>pzkkm9lsUc9zG7c`OaHlNH046<}UiW<KGSFr$~?Jg$4iOdq)vrx9EfByn*4wFa6EZ-~VCZZ0hen0lN-Hzy"
+)
+HAN = (
+    b"c-m`-WsqWIWQb(sVYtS~sL#L%<S;TyGH^2TF|aTmVP`mC%;><-u!NDZVG|?6J0?aZhAhU8SBwlyKpjkseG8Zv9-L)jRAAVpz{tjM"
+    b"j}a)}qzlx$(Tb6u;T;R(B4LJkER2u18BVJ)vNAkSV7#!yoB;r+5f?}"
+)
+WORD = (
+    b"c-nndJB(CS7(V~GubDe@XJ(%>`<R^pcb8ojgau&%4T5AL;DbWZXklUjCTi3~t!$7GHBk}^L!k+U8afheG+?8NLgFLAM7A`<1T8eg"
+    b"!onB}zyG`cTxJPU{P&#m-~atOXR}KsapMv?5y83%YYNbF<eI>B0N(~cRHf!35G$d`fO`$A7w<xzW8wqu#SH@<1-zq&bNZPDrBcmH"
+    b"$!#<$Zy>-;Ktm{PSAp6?*dGJF1fCS@5P2K!UaUu9#dezK33tn&o5Wf9TA+;~>p`q<NWq*7Qd38<PpB|}GVjWU55c59t1%JIRmMQ5"
+    b"AfV826~8aQlP<FV0ptool!qj74XKd7Y@zArkIcS+pmOT8DU~v5g4@{L<LlWSKu6GLcS^kto@3aeGD57r2zWqHJFDP}3L0-ItU*S@"
+    b"Wu{;A-=ID*x`eU<3w~~IgZ`HKc+$eoe!iHzVc~bR(6iOn2uW1h+?NzS<oH3@*|IpQ-h^=u`Cq6z2EE24bGsm;P8-%0en)_o?VF&B"
+    b"Y@d)${pjM{q>U+ZCiY)-sIAjjhiQlI%fRnMk;d*3@XnGhqFoEv|Il+XF(JC2w{^{J{;9D$ZNHC6?IP$6_c->N#6R@M0J}3nX$L6v"
+    b"1Qk&RRAAN3D0=K4v&eWxa1HSlSo$P*7QnwBQPqyFvY}Hq$7odC2As#~{Vdz*e$ce>uR>hL7VXHQdl>RlG=CYoUIpv`J_T-(v=MZu"
+    b"0}bk3hx6%>UU>GuuB9ThIdp*A*4LH+_j!A2+hq`v<LYo~5ikV0NkGO@&txm2I$$HK*8%~YidX3g83;{v#CFvQHZSL5caNN|x$9c}"
+    b">QjF<cW~I%Q8{@>-U+&#oLANUF=jMkU_)ln+ZcI@c0??br=h<qn~~|`q5E>H>~W_sC--5Vd3Q>CbW(=d7wXU}GQ*yK)=I<|bw6Um"
+    b"a0q@>ncWngv{(hgtV{#n#(6J#TeGRzUxG(91}jEC1n!`;*wYOfoib55-1J<Hu7Un_n|sRp$rBLXgaM0k@&R{4(a)iP5@5BJt02v+"
+    b"{rczq3n<LrJqGt4Fl?7OR-=}DgY&7y7Eq?Q)UnkUR0X9R^ckp;y^EU0ZP=@ZI`B1F3uBj2U2m)U6T&boBB3H3#6ELV%teINv&Boa"
+    b"b-g<y=AR-J=1}Dt-wH+FoW-lp0ck$>Y|RwXS{zX8Ik=W-tNO6Ph*e1wbWPBAWUtwtl6PG8qx^JW?qTJ6SlJt}ZThV7=+dJ${MUa|"
+    b"sJ!jQKLqav<wYcR2}P6<=Gdw+N<3h2oAOU?Tz)HP&n}^rQug{9glH6@7?BAYcmU@H*8A8KnH$5Z!nUzOL*Ag%bg=A}dCpTWFixlD"
+    b"3}{2y-8cBergVa9J)*4ee{Vdo>F(|3iP@ux-2^(nQo9-Qr-rOL=W;Xfw=q8>vv&&Jl0Q9CIV*^qURO<IX)Rhsvs2+P+-Z&uW9Ce7"
+    b"T8BI*azSAEQQQL~v|4Pqd8Q)o5uGS0Qd#0drT2dV)3rp+hp1=}X}T;3d7YB=lH16d(Q}K{Im+fcScGJQHMl2Tp4ZsUGq%RG{4>w|"
+    b">HRU!SY@c%BVa!4K1k%4dkJ&sYmx7V-80a4zJxl^0{XCnKwS>y!Zuu}moj%jujLK{8@t1{PTA$5<0Pc3WfV+=>N_961-&UQ37Y)4"
+    b"AnqYUIe>!B$3O*8bANAw^($qW2kmdmOjXavk3CzpZ8@*8#@-F&<e+;VN;1eV(?zY`AG_GR88XUEIg>wa^etFokxYU4eQlpF0(S(m"
+    b"4-}6#U%X+feUE~@b|07QJZWVV+3ljZpOkS7n=yMO-)U7dw&<u|LLjy<{WZWSCD!GN-maR$tGT`bdn0&z6z#^u6nU9J%?G#k|5qMd"
+    b"14z(HfJR=?8GSvsEiC4sxNo$S6GZqSmhRay|4tNd@4QJ;<C5YvAFjGTgInlth2Fnj2E#siDLsnpiKqL&^4CTVzYc5eO70q-PF;7g"
+    b"3*^r#>cmFG=+j-Of*YZHG~~{N@=L{iHw#JEx^m^>g8NhCy?-n2KT1WA82"
+)
