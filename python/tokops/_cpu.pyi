@@ -30,3 +30,24 @@ def kv_topk_values(
 ) -> None: ...
 
 # --- prune
+def prune_maxmin(
+    x: Any,
+    cu_seqlens: Any | None,
+    budgets: Any | None,
+    anchors: Any | None,
+    anchor_features: Any | None,
+    anchor_cu_seqlens: Any | None,
+    weights: Any | None,
+    init_rows: Any | None,
+    k: int,
+    width: int,
+    segments: int,
+    metric: str,
+    init: str,
+    min_distance: float,
+    precision: str,
+    order: str,
+    indices: Any,
+    gaps: Any,
+    counts: Any,
+) -> None: ...

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..numeric import Array, widen
 from .canonical import Space
-from .segments import check_finite, pack, segment_bounds
+from .segments import check_finite, check_weights, pack, segment_bounds
 from .starts import RULES, Rule, row
 
 
@@ -57,10 +57,12 @@ def maxmin_op(
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Select in every segment by itself; ``budgets`` overrides ``k``, ``anchors`` number all rows."""
     dtype = {"uint16": "bfloat16", "float16": "float16"}.get(x.dtype.name) if precision == "input" else None
-    flat = widen(x).reshape(-1, x.shape[-1])
+    flat = widen(x).reshape(x.size // max(x.shape[-1], 1), x.shape[-1])
     check_finite(flat, "x")
-    outside = flat[:0] if anchor_features is None else widen(anchor_features).reshape(-1, x.shape[-1])
+    outside = flat[:0] if anchor_features is None else widen(anchor_features).reshape(-1, flat.shape[1])
     check_finite(outside, "anchor_features")
+    if weights is not None:
+        check_weights(weights)
     indices, gaps, counts = [], [], []
     for s, (begin, end) in enumerate(segment_bounds(x, cu_seqlens)):
         rows, n = flat[begin:end], end - begin

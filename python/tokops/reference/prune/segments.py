@@ -18,6 +18,16 @@ def check_finite(rows: Array, name: str) -> None:
         )
 
 
+def check_weights(weights: Array) -> None:
+    """Raise ValueError for the first weight that is negative or not finite."""
+    for row, weight in enumerate(weights.ravel()):
+        if not 0 <= weight < np.inf:
+            raise ValueError(
+                "prune.maxmin_select: argument 'weights' must be finite and at least 0, "
+                f"got another value at row {row}"
+            )
+
+
 def segment_bounds(x: Array, cu_seqlens: Array | None) -> list[tuple[int, int]]:
     """List (begin, end) of each segment among the rows of ``x``, items of a batch laid end to end."""
     if x.ndim == 3:
