@@ -20,6 +20,59 @@ def _test_parallel_sum(n: int, grain: int, nested: bool, throw_at: int = ...) ->
 # --- bpe
 
 # --- constrain
+def constrain_shape(operation: str, logits: Any) -> tuple[int, int]: ...
+def constrain_masses(logits: Any, inverse: float, masses: Any) -> None: ...
+@final
+class ConstrainRows:
+    def __init__(
+        self,
+        operation: str,
+        vocab: int,
+        seed: int,
+        streams: Any,
+        inverse: float,
+        greedy: bool,
+        top_k: int,
+        top_p: float,
+        min_p: float,
+    ) -> None: ...
+    @property
+    def vocab(self) -> int: ...
+    def load(self, logits: Any, steps: Any, mask: Any, mask_name: str, status: Any) -> None: ...
+    def totals(self, total: Any, remaining: Any) -> None: ...
+    def draw(self, logits: Any, rows: Any, tokens: Any, masses: Any) -> None: ...
+    def begin(
+        self,
+        logits: Any,
+        estimator: str,
+        extra: int,
+        eps: float,
+        max_rejects: int,
+        max_accepts: int,
+        mask_after: int,
+        tail: bool,
+        mask_cost: Any,
+    ) -> None: ...
+    def asking(self, rows: Any, tokens: Any) -> int: ...
+    def answer(self, logits: Any, rows: Any, valid: Any) -> None: ...
+    def open_tokens(self, logits: Any, row: int, tokens: Any) -> int: ...
+    def answer_everything(self, logits: Any, row: int, mask: Any, checks: int) -> None: ...
+    def step_mask(self, logits: Any, mask: Any) -> None: ...
+    def check_mask(self, mask: Any) -> None: ...
+    def result(
+        self,
+        token: Any,
+        logw: Any,
+        status: Any,
+        checks: Any,
+        num: Any,
+        den: Any,
+        div: Any,
+        log_scale: Any,
+        lo: Any,
+        hi: Any,
+    ) -> None: ...
+    def memory_bytes(self) -> int: ...
 
 # --- kv
 def kv_topk(

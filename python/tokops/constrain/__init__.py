@@ -2,6 +2,7 @@
 """Sampling under constraints, with exact weights."""
 
 from .._ops import Entry
+from .masses import masses
 from .protocol import Constraint, State
 from .python_constraint import PythonConstraint, PythonState
 from .result import BAD_LOGITS, KILLED, NO_VALID, OK, StepResult
@@ -22,6 +23,7 @@ __all__ = [
     "StepResult",
     "Vocab",
     "awrs_step",
+    "masses",
 ]
 
 # What is plain Python only has no twin under reference/.

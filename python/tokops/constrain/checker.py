@@ -14,7 +14,7 @@ import numpy as np
 
 from .._arrays import is_array, to_numpy
 from .protocol import State
-from .walk import ReferenceRows
+from .walk import NativeRows, ReferenceRows
 
 Array = np.ndarray[Any, Any]
 EVERYTHING = -1  # asked in place of a token: the answers for the whole row; -2: its mask, if there is one now
@@ -139,7 +139,7 @@ def make_checker(op: str, check: Any, batch: int, vocab: int) -> CallableChecker
     )
 
 
-def drive(rows: ReferenceRows, checker: CallableChecker | StateChecker, vocab: int) -> None:
+def drive(rows: NativeRows | ReferenceRows, checker: CallableChecker | StateChecker, vocab: int) -> None:
     """Put the questions of all rows to the checker until none is left."""
     while True:
         asking, tokens = rows.asking()

@@ -21,7 +21,7 @@ MAX_SEED = (1 << 64) - 1
 class Shape:
     """What turns logits into the distribution of a row."""
 
-    inverse: float  # float32(1 / temperature)
+    inverse: float  # float32(1 / temperature); 1.0 when greedy
     greedy: bool
     top_k: int
     top_p: float
@@ -48,7 +48,7 @@ def checked_shape(op: str, temperature: Any, top_k: Any, top_p: Any, min_p: Any)
     top_p = real(op, "top_p", top_p, 0.0, 1.0)
     if top_p == 0:
         raise ValueError(f"{op}: argument 'top_p' must be in (0, 1], got {top_p}")
-    return Shape(inverse, inverse == 0, top_k, top_p, real(op, "min_p", min_p, 0.0, 1.0))
+    return Shape(inverse or 1.0, inverse == 0, top_k, top_p, real(op, "min_p", min_p, 0.0, 1.0))
 
 
 def inverse_temperature(op: str, temperature: Any) -> float:

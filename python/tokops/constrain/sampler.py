@@ -111,11 +111,14 @@ class Sampler:
         int8[batch]
             OK, NO_VALID (no finite logit) or BAD_LOGITS for each row, in the library of ``logits``.
         """
+        return like(logits, self._load(logits, steps, mask, "mask"))
+
+    def _load(self, logits: Any, steps: Any, mask: Any, mask_name: str) -> Any:
         positions = checked_int64(self._op, "steps", steps, self._batch, MAX_STEP)
         self._state = "empty"
-        status = self._rows.load(logits, positions, mask)
+        status = self._rows.load(logits, positions, mask, mask_name)
         self._logits, self._state = logits, "loaded"
-        return like(logits, status)
+        return status
 
     def draw(self, n: int = 1, rows: Any = None) -> tuple[Any, Any]:
         """Draw the next n tokens of some rows without replacement.
@@ -184,11 +187,12 @@ class Sampler:
         )
         return self._step(f"{self._op}.step", check, options)
 
-    def _step(self, op: str, check: Any, options: StepOptions) -> StepResult:
+    def _step(self, op: str, check: Any, options: StepOptions, *, loaded: bool = False) -> StepResult:
+        """Run one step; ``loaded``: the mask ``check`` went into the load, what is open is allowed."""
         self._state = "spent"
         if is_array(check):
             self._rows.begin(options, np.zeros(self._batch, np.int64))
-            self._rows.step_mask(check)
+            self._rows.step_mask(None if loaded else check)
         else:
             checker = make_checker(op, check, self._batch, self._vocab)
             self._rows.begin(options, checker.mask_cost)
@@ -196,6 +200,10 @@ class Sampler:
         result = StepResult(*(new_like((self._batch,), dtype, self._logits) for dtype in FIELD_DTYPES))
         self._rows.result(result)
         return result
+
+    def memory_bytes(self) -> int:
+        """Return the bytes that the sampler holds."""
+        return self._rows.memory_bytes()
 
     def _need(self, *states: str) -> None:
         if self._state not in states:

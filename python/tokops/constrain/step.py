@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _cpu
 from .._arrays import is_array
 from .._ops import Entry
 from .checker import make_checker
@@ -95,10 +96,15 @@ def awrs_step(
     options = checked_options(
         op, shape.greedy, estimator, max_rejects, max_accepts, extra, eps, mask_after, tail
     )
-    batch, vocab = (1, *logits.shape)[-2:]
+    batch, vocab = _cpu.constrain_shape(op, logits)
     sampler = Sampler.__new__(Sampler)
     sampler._set(op, batch, vocab, seed, streams, shape)
     if not is_array(check):
         make_checker(op, check, batch, vocab)  # wrong arguments are told before any work
-    sampler.load(logits, steps=steps, mask=mask)
-    return sampler._step(op, check, options)
+    # With a mask and an exact draw, one pass over the row gives both the total and the allowed mass.
+    fused = is_array(check) and mask is None and not shape.greedy and options.estimator in ("auto", "exact")
+    if fused:
+        sampler._load(logits, steps, check, "check")
+    else:
+        sampler._load(logits, steps, mask, "mask")
+    return sampler._step(op, check, options, loaded=fused)

@@ -140,9 +140,10 @@ class Rows:
         self.checks[row] += checks
         self.send(row, None if mask is None else unpack(mask, self.vocab))
 
-    def step_mask(self, mask: np.ndarray) -> None:
-        """Answer everything from a mask until all rows are finished."""
-        allowed = [unpack(row, self.vocab) for row in mask]
+    def step_mask(self, mask: np.ndarray | None) -> None:
+        """Answer everything from a mask until all rows are finished; None: what is open is allowed."""
+        everything = np.ones((len(self.streams), self.vocab), bool)
+        allowed = everything if mask is None else [unpack(row, self.vocab) for row in mask]
         while self.asked:
             for row, token in list(self.asked.items()):
                 if token < 0:

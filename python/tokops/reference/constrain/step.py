@@ -28,6 +28,7 @@ EVERYTHING, MASK = (
     -1,
     -2,
 )  # asked in place of a token: the answers for the whole row; the mask, if there is one
+MANY = 1 << 62  # where a count of refusals saturates
 CHEAP_MASK = 64  # a mask that costs at most this many checks is worth a switch
 
 
@@ -221,7 +222,8 @@ class Row:
         accepts = 0
         while walk.remaining > 0 and accepts < self.accepts and not self.spent():
             if walk.remaining < walk.total:
-                self.rejects += geometric(walk.remaining, walk.total, lambda: walk.word(PHANTOM))
+                phantoms = geometric(walk.remaining, walk.total, lambda: walk.word(PHANTOM))
+                self.rejects = min(self.rejects + phantoms, MANY)
                 if self.spent():
                     break
             token = walk.pick(WALK)
