@@ -27,8 +27,8 @@ CPP_ROOMS = {"tokops", "kernels", "bind", "test"}
 # Folders of the package that are no family.
 PYTHON_ROOMS = {"reference", "integrations", "bench", "demo"}
 KERNEL_SYSTEM = {"stdint.h", "stddef.h", "string.h", "immintrin.h", "arm_neon.h"}
-KERNEL_CORE = {"tokops/dtype.h", "tokops/order_key.h", "tokops/rng.h"}
-CUDA_CORE = {"tokops/rng.h", "tokops/dtype.h", "tokops/order_key.h", "tokops/status.h"}
+KERNEL_CORE = {"tokops/dtype.h", "tokops/exp32.h", "tokops/order_key.h", "tokops/rng.h"}
+CUDA_CORE = {"tokops/rng.h", "tokops/dtype.h", "tokops/exp32.h", "tokops/order_key.h", "tokops/status.h"}
 
 
 def main(argv: list[str]) -> int:

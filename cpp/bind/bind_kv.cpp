@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// kv operators: read the arguments, call the family, turn a Status into the Python error.
+// kv.topk and the list of kv operators: read the arguments, call the family, turn a Status into the Python error.
 #include <string>
 
 #include "bind/bind_core.h"
+#include "bind/bind_kv.h"
 #include "bind/tensor_arg.h"
 #include "kv/topk.h"
 
@@ -55,6 +56,7 @@ void topk(py::handle x_obj, py::handle starts_obj, py::handle lens_obj, int64_t 
 }  // namespace
 
 void register_kv(py::module_& m) {
+  register_kv_attention(m);
   m.def(
       "kv_topk",
       [](py::handle x, py::handle starts, py::handle lens, int64_t k, bool largest, const std::string& order,

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from tokops.reference.kv import numeric
+from tokops.reference.kv import _numeric as numeric
 
 F32 = np.float32
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from .attention import decode_attention, sparse_attention
+from .select import select
+from .selection import Selection
 from .topk import topk
 
-__all__ = ["topk"]
+__all__ = ["Selection", "decode_attention", "select", "sparse_attention", "topk"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..numeric import widen
-from .numeric import BLOCK, dot, exp, exp_from, inverse, lane_sum, log_sum
+from ._numeric import BLOCK, dot, exp, exp_from, inverse, lane_sum, log_sum
 from .topk import ranges
 
 Array = np.ndarray[Any, Any]
@@ -22,7 +22,7 @@ F32 = np.float32
 
 def sparse_attention(
     q: Array, keys: Array, values: Array, indices: Array, counts: Array | None, sink_logits: Array | None,
-    scale: float, softcap: float,
+    scale: float | None, softcap: float | None,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Attend ``q`` [B, Hq, D] to the listed tokens of keys [B, Hkv, n, D] and values [B, Hkv, n, Dv].
 
@@ -39,7 +39,7 @@ def sparse_attention(
 
 def decode_attention(
     q: Array, keys: Array, values: Array, starts: Array | None, lens: Array | None, sink_logits: Array | None,
-    scale: float, softcap: float,
+    scale: float | None, softcap: float | None,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Attend ``q`` [B, Hq, D] to every valid token: the list is [start, start + len)."""
     first, last = ranges("kv.decode_attention", starts, lens, len(q), keys.shape[2])
@@ -69,11 +69,12 @@ def attend(
     values: Array,
     chosen: list[list[Array]],
     sinks: Array | None,
-    scale: float,
-    softcap: float,
+    scale: float | None,
+    softcap: float | None,
 ) -> tuple[Array, Array]:
     """Attend each head to its own list of ids: ``chosen[b][h]``."""
-    batch, heads, _ = q.shape
+    batch, heads, width = q.shape
+    scale = width**-0.5 if scale is None else scale
     group = heads // keys.shape[1]
     out = np.zeros((batch, heads, values.shape[3]), np.float32)
     lse = np.full((batch, heads), -np.inf, np.float32)
@@ -88,7 +89,7 @@ def attend(
                 widen(values[b, kv, ids]),
                 sink,
                 F32(scale),
-                F32(softcap),
+                F32(softcap or 0),
             )
     return out, lse
 
@@ -99,7 +100,7 @@ def head_attention(
     """Attend one head to keys [m, D] and values [m, Dv]; a NaN or +inf logit makes the result NaN."""
     with np.errstate(invalid="ignore", over="ignore"):
         logits = dot(q[None], keys)[0] * scale
-    if not (logits < np.inf).all():
+    if not (logits < np.inf).all() or (sink is not None and not sink < np.inf):
         return np.full(values.shape[1], np.nan, np.float32), F32(np.nan)
     if softcap > 0:
         logits = softcap * tanh(logits / softcap)
@@ -109,7 +110,7 @@ def head_attention(
         maxima.append(part.max())
         weights = exp_from(part[None], part.max()[None])
         sums.append(lane_sum(weights)[0])
-        outputs.append((weights @ values[begin : begin + BLOCK])[0])
+        outputs.append(weighted_sum(weights[0], values[begin : begin + BLOCK]))
     if sink is not None:
         maxima.append(sink)
         sums.append(F32(1))
@@ -122,6 +123,14 @@ def head_attention(
         total = total + part_sum * share
         out = out + part_out * share
     return out * inverse(np.array([total]))[0], log_sum(np.array([overall]), np.array([total]))[0]
+
+
+def weighted_sum(weights: Array, values: Array) -> Array:
+    """Sum ``weights[j] * values[j]`` over j, in order."""
+    total = np.zeros(values.shape[1], np.float32)
+    for weight, value in zip(weights, values, strict=True):
+        total = total + weight * value
+    return total
 
 
 def tanh(x: Array) -> Array:

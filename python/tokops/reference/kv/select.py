@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..numeric import widen
-from .numeric import BLOCK, dot, exp_from, inverse, lane_sum, log_sum, softmax_stats
+from ._numeric import BLOCK, dot, exp_from, inverse, lane_sum, log_sum, softmax_stats
 from .topk import best, ranges
 
 Array = np.ndarray[Any, Any]
@@ -22,14 +22,15 @@ Array = np.ndarray[Any, Any]
 
 def select(
     q: Array, keys: Array, starts: Array | None, lens: Array | None,
-    k: int, n_sink: int, n_local: int, per: str, scale: float, nan: str,
+    k: int, n_sink: int, n_local: int, per: str, scale: float | None, nan: str,
 ) -> tuple[Array, ...]:  # fmt: skip
     """Select tokens for ``q`` [B, Hq, D] from ``keys`` [B, Hkv, n, D].
 
     Returns indices int32[B, g, m], counts int32[B, g], mass and lse float32[B, Hq], kth float32[B, g],
     vote_slack float32[B], status int32[B].
     """
-    batch, heads, _ = q.shape
+    batch, heads, width = q.shape
+    scale = width**-0.5 if scale is None else scale
     kv_heads, n = keys.shape[1:3]
     lists = {"all": 1, "kv_group": kv_heads, "head": heads}[per]
     first, last = ranges("kv.select", starts, lens, batch, n)

@@ -62,12 +62,13 @@ def dot(q: Array, keys: Array) -> Array:
     """Dot products ``q[h, d] . keys[n, d] -> [h, n]``; elements past the width count as zero."""
     width = q.shape[-1]
     padding = -width % (2 * LANES)
-    pairs = [np.pad(x, ((0, 0), (0, padding))).reshape(len(x), -1, LANES, 2) for x in (q, keys)]
+    chunks = (width + padding) // (2 * LANES)
+    pairs = [np.pad(x, ((0, 0), (0, padding))).reshape(len(x), chunks, LANES, 2) for x in (q, keys)]
     result = np.empty((len(q), len(keys)), np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
         for head, row in enumerate(pairs[0]):
             lanes = np.zeros((len(keys), LANES), np.float32)
-            for chunk in range(row.shape[0]):
+            for chunk in range(chunks):
                 lanes += pairs[1][:, chunk, :, 1] * row[chunk, :, 1]
                 lanes += pairs[1][:, chunk, :, 0] * row[chunk, :, 0]
             result[head] = halving_sum(lanes)
