@@ -81,6 +81,49 @@ def kv_topk(
 def kv_topk_values(
     x: Any, starts: Any, lens: Any, k: int, largest: bool, order: str, nan: str, ids: Any, values: Any
 ) -> None: ...
+def kv_select(
+    q: Any,
+    keys: Any,
+    starts: Any,
+    lens: Any,
+    k: int,
+    n_sink: int,
+    n_local: int,
+    per: str,
+    scale: float | None,
+    nan: str,
+    indices: Any,
+    counts: Any,
+    mass: Any,
+    lse: Any,
+    kth: Any,
+    vote_slack: Any,
+    status: Any,
+) -> None: ...
+def kv_sparse_attention(
+    q: Any,
+    keys: Any,
+    values: Any,
+    indices: Any,
+    counts: Any,
+    sink_logits: Any,
+    scale: float | None,
+    softcap: float | None,
+    out: Any,
+    lse: Any,
+) -> None: ...
+def kv_decode_attention(
+    q: Any,
+    keys: Any,
+    values: Any,
+    starts: Any,
+    lens: Any,
+    sink_logits: Any,
+    scale: float | None,
+    softcap: float | None,
+    out: Any,
+    lse: Any,
+) -> None: ...
 
 # --- prune
 def prune_maxmin(
