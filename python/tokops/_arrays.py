@@ -38,7 +38,7 @@ def new_torch(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
         dtype = getattr(torch, dtype)
     elif dtype is getattr(torch, "uint16", None):
         dtype = torch.float32
-    return like.new_empty(shape, dtype=dtype)
+    return like.new_empty(*shape, dtype=dtype) if shape else like.new_empty((), dtype=dtype)
 
 
 def new_like(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:

@@ -139,7 +139,7 @@ def _allocator(op: Op, *, numpy: bool = False) -> Callable[..., tuple[Any, ...]]
         optional = axes[:1] and axes[0].endswith("?")
         found = [(i, axis.rstrip("?")) for i, axis in enumerate(axes) if axis.rstrip("?") in wanted]
         if found:
-            lines.append(f"    shape = tuple({name}.shape)")
+            lines.append(f"    shape = {name}.shape")
         for i, symbol in found:
             wanted.remove(symbol)
             if not optional:
