@@ -11,5 +11,6 @@ void register_bpe(pybind11::module_& m);
 void register_constrain(pybind11::module_& m);
 void register_kv(pybind11::module_& m);
 void register_prune(pybind11::module_& m);
+void register_simulated(pybind11::module_& m);
 
 }  // namespace tokops

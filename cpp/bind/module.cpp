@@ -9,4 +9,5 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   tokops::register_constrain(m);
   tokops::register_kv(m);
   tokops::register_prune(m);
+  tokops::register_simulated(m);
 }

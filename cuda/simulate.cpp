@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/simulate.h"
+
+#include <cstring>
+#include <memory>
+
+namespace tokops::cuda {
+namespace {
+
+// Shared memory holds garbage when a block starts.
+template <class Shared>
+void scribble(Shared& shared) {
+  std::memset(static_cast<void*>(&shared), 0xa5, sizeof(Shared));
+}
+
+}  // namespace
+
+void simulate_topk(const TopkTask& task) {
+  const auto shared = std::make_unique<TopkShared>();
+  with_keys(task.type, [&](auto source) {
+    for (int64_t row = task.rows - 1; row >= 0; --row) {
+      scribble(*shared);
+      HostBlock<kTopkThreads> block(row, static_cast<int>(row % 3));
+      topk_row<decltype(source)>(block, *shared, task);
+    }
+  });
+}
+
+}  // namespace tokops::cuda

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels' bodies run on the host: a loop over the blocks of the grid, each a HostBlock. What is run is the text
+// that nvcc compiles, so the logic of a kernel is tested on machines without a GPU. For tests only: slow, one thread.
+#pragma once
+
+#include "cuda/kv_topk.h"
+
+namespace tokops::cuda {
+
+void simulate_topk(const TopkTask& task);
+
+}  // namespace tokops::cuda
