@@ -94,7 +94,8 @@ class Topk {
     void* const stream = read_.stream();
     if (refuse_nan_) {
       if (backend_.capturing(device_, stream)) {
-        throw read_.value_error("argument 'nan' must be 'last' while a graph is captured: 'raise' waits for the device");
+        throw read_.value_error(
+            "argument 'nan' must be 'last' while a graph is captured: 'raise' waits for the device");
       }
       task_.report = workspace.at<int64_t>(parts_.report);
     }
@@ -144,21 +145,21 @@ void register_operators(py::module_& m, const std::string& prefix, const Backend
   using py::arg;
   using Text = const std::string&;
   const auto topk_bytes = [to](py::handle x, py::handle starts, py::handle lens, int64_t k, bool largest, Text order,
-                               Text nan) { return Topk(*to, x, starts, lens, k, largest, order, nan).workspace_bytes(); };
+                               Text nan) {
+    return Topk(*to, x, starts, lens, k, largest, order, nan).workspace_bytes();
+  };
   define(
       "kv_topk",
       [to](py::handle x, py::handle starts, py::handle lens, int64_t k, bool largest, Text order, Text nan,
-           py::handle ids, py::handle workspace) {
-        Topk(*to, x, starts, lens, k, largest, order, nan).run(ids, nullptr, workspace);
-      },
+           py::handle ids,
+           py::handle workspace) { Topk(*to, x, starts, lens, k, largest, order, nan).run(ids, nullptr, workspace); },
       arg("x"), arg("starts"), arg("lens"), arg("k"), arg("largest"), arg("order"), arg("nan"), arg("ids"),
       arg("workspace"));
   define(
       "kv_topk_values",
       [to](py::handle x, py::handle starts, py::handle lens, int64_t k, bool largest, Text order, Text nan,
-           py::handle ids, py::handle values, py::handle workspace) {
-        Topk(*to, x, starts, lens, k, largest, order, nan).run(ids, &values, workspace);
-      },
+           py::handle ids, py::handle values,
+           py::handle workspace) { Topk(*to, x, starts, lens, k, largest, order, nan).run(ids, &values, workspace); },
       arg("x"), arg("starts"), arg("lens"), arg("k"), arg("largest"), arg("order"), arg("nan"), arg("ids"),
       arg("values"), arg("workspace"));
   for (const char* name : {"kv_topk_workspace_bytes", "kv_topk_values_workspace_bytes"}) {

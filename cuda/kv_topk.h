@@ -353,9 +353,8 @@ TOKOPS_HD void topk_row(Block& block, TopkShared& shared, const TopkTask& task) 
       }
     });
   } else {
-    for_each_taken(block, shared, row, threshold, [&](uint32_t position, int64_t column, Key) {
-      ids[position] = static_cast<int32_t>(column);
-    });
+    for_each_taken(block, shared, row, threshold,
+                   [&](uint32_t position, int64_t column, Key) { ids[position] = static_cast<int32_t>(column); });
   }
   block.each([&](int t) {
     for (int64_t j = threshold.taken + t; j < task.k; j += Block::kThreads) {

@@ -8,10 +8,10 @@
 
 namespace tokops::cuda {
 
-constexpr int64_t kMaxGrid = 2147483647;        // blocks along x
-constexpr int64_t kStaticShared = 48 * 1024;    // bytes a block may use without asking for more
-constexpr int64_t kMaxParameters = 4096;        // bytes of kernel arguments
-constexpr int64_t kAlignment = 16;              // of every part of a workspace
+constexpr int64_t kMaxGrid = 2147483647;      // blocks along x
+constexpr int64_t kStaticShared = 48 * 1024;  // bytes a block may use without asking for more
+constexpr int64_t kMaxParameters = 4096;      // bytes of kernel arguments
+constexpr int64_t kAlignment = 16;            // of every part of a workspace
 constexpr int64_t kTooLarge = -1;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

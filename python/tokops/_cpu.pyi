@@ -17,11 +17,43 @@ def _test_touch(a: Any, b: Any, out: Any) -> None: ...
 def _test_nothing(a: Any, b: Any, out: Any) -> None: ...
 def _test_parallel_sum(n: int, grain: int, nested: bool, throw_at: int = ...) -> int: ...
 
+# --- cuda (the simulated grid of the tests)
+def _test_cuda_kv_topk(
+    x: Any,
+    starts: Any,
+    lens: Any,
+    k: int,
+    largest: bool,
+    order: str,
+    nan: str,
+    ids: Any,
+    workspace: Any,
+) -> None: ...
+def _test_cuda_kv_topk_workspace_bytes(
+    x: Any, starts: Any, lens: Any, k: int, largest: bool, order: str, nan: str
+) -> int: ...
+def _test_cuda_kv_topk_values(
+    x: Any,
+    starts: Any,
+    lens: Any,
+    k: int,
+    largest: bool,
+    order: str,
+    nan: str,
+    ids: Any,
+    values: Any,
+    workspace: Any,
+) -> None: ...
+def _test_cuda_kv_topk_values_workspace_bytes(
+    x: Any, starts: Any, lens: Any, k: int, largest: bool, order: str, nan: str
+) -> int: ...
+
 # --- bpe
 
 # --- constrain
 def constrain_shape(operation: str, logits: Any) -> tuple[int, int]: ...
 def constrain_masses(logits: Any, inverse: float, masses: Any) -> None: ...
+
 @final
 class ConstrainRows:
     def __init__(

@@ -100,7 +100,7 @@ def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any
     if backend == "reference":
         return _run_reference(op, arguments, out)
     if backend == "cuda":
-        return _run(op, cuda_module(), arguments, out, _arrays.new_numpy)
+        return _run_cuda(op, arguments, out, _arrays.new_numpy)
     if out is None:
         try:
             out = op.allocate_numpy(*arguments)
@@ -125,23 +125,30 @@ def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None,
         _increment_versions(torch, out)
     if backend == "reference":
         return _run_reference(op, arguments, out)
-    native = cuda_module() if backend == "cuda" or (first.is_cuda and backend is None) else _cpu
-    return _run(op, native, arguments, out, _arrays.new_torch)
+    if backend == "cuda" or (first.is_cuda and backend is None):
+        return _run_cuda(op, arguments, out, _arrays.new_torch)
+    if out is None:
+        try:
+            out = op.allocate(_arrays.new_torch, *arguments)
+        except Exception:
+            _check(op, _cpu, arguments)
+            raise
+    op.native(*arguments, *out)
+    return out[0] if op.single else out
 
 
-def _run(op: Op, native: Any, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, new: Any) -> Any:
-    function = getattr(native, op.name, None)
-    if function is None:
+def _run_cuda(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, new: Any) -> Any:
+    """Run the CUDA function; its temporary memory comes from the caller's library, as the results do."""
+    native = cuda_module()
+    workspace_bytes = getattr(native, f"{op.name}_workspace_bytes", None)
+    if workspace_bytes is None:
         raise RuntimeError(
             f"{op.public}: there is no CUDA kernel for this operator; move the arguments to the CPU"
         )
+    bytes_needed = workspace_bytes(*arguments)  # reads all arguments, and says what is wrong with them
     if out is None:
-        try:
-            out = op.allocate(new, *arguments)
-        except Exception:
-            _check(op, native, arguments)
-            raise
-    function(*arguments, *out)
+        out = op.allocate(new, *arguments)
+    getattr(native, op.name)(*arguments, *out, new((bytes_needed,), "uint8", arguments[0]))
     return out[0] if op.single else out
 
 

@@ -119,6 +119,8 @@ def test_cuda_equals_reference(index: int) -> None:
     ops = [op for op in REGISTRY.values() if isinstance(op, Op) and op.public == CASES[index].call]
     if not any(hasattr(_cuda, op.name) for op in ops):
         pytest.skip(f"{CASES[index].call} has no CUDA kernel")
+    if CASES[index].error is not None:
+        pytest.skip("what only the data can tell is not raised on CUDA; tests/cuda has each operator's rule")
     check(index, lambda array: to_torch(array).cuda() if isinstance(to_torch(array), torch.Tensor) else array)
 
 

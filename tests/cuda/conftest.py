@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fixture that puts the simulated grid behind backend "cuda"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.cuda.simulated import MODULE
+
+import tokops
+from tokops import _dispatch
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every call of the test runs the CUDA path, with kernels on the host."""
+    monkeypatch.setattr(_dispatch, "cuda_module", lambda: MODULE)
+    with tokops.use_backend("cuda"):
+        yield
