@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-import math
 import operator
+import sys
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
+
+MAX = sys.float_info.max
 
 
 def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, high: int | None = None) -> int:
@@ -27,19 +29,18 @@ def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, hi
 
 def real(op: str, name: str, value: Any, low: float | None = None, high: float | None = None) -> float:
     """``value`` as a finite float inside the closed range; bool and text are TypeErrors."""
-    if isinstance(value, bool | str | bytes) or not (
-        hasattr(value, "__float__") or hasattr(value, "__index__")
-    ):
-        raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}")
-    try:
+    if type(value) is float or type(value) is int:
         number = float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}") from error
-    if (
-        not math.isfinite(number)
-        or (low is not None and number < low)
-        or (high is not None and number > high)
-    ):
+    else:
+        convertible = hasattr(value, "__float__") or hasattr(value, "__index__")
+        if isinstance(value, bool | str | bytes) or not convertible:
+            raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}")
+        try:
+            number = float(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}") from error
+    lowest, highest = -MAX if low is None else low, MAX if high is None else high
+    if not lowest <= number <= highest:  # NaN is in no range
         raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)} and finite, got {number}")
     return number
 

@@ -8,9 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import tokops  # noqa: E402
 from tests.core.test_ops import OPS, example, over_ops  # noqa: E402
 from tests.core.test_parity import to_torch  # noqa: E402
-
 from tokops import _torch  # noqa: E402
 from tokops._ops import FLOATS  # noqa: E402
 
@@ -118,6 +118,37 @@ def test_given_outputs_count_as_written(op):
     versions = [r._version for r in out]
     op(*arguments, out=out)
     assert all(r._version > v for r, v in zip(out, versions, strict=True))
+
+
+def attend(q, keys, values):
+    chosen = tokops.kv.select(q, keys, 16, n_sink=4, n_local=8)
+    return tokops.kv.sparse_attention(q, keys, values, chosen), chosen.mass
+
+
+PUBLIC = {
+    "topk": (lambda x: tokops.topk(x, 5), [(4, 64)]),
+    "topk-values": (lambda x: tokops.topk(x, 5, return_values=True), [(4, 64)]),
+    "attend": (attend, [(1, 8, 32), (1, 2, 300, 32), (1, 2, 300, 32)]),
+    "decode": (
+        lambda q, k, v: tokops.kv.decode_attention(q, k, v),
+        [(1, 8, 32), (1, 2, 50, 32), (1, 2, 50, 32)],
+    ),
+    "maxmin": (lambda x: tokops.maxmin_select(x, 3), [(40, 16)]),
+    "masses": (lambda x: tokops.constrain.masses(x), [(2, 300)]),
+    "compact": (lambda x: tokops.prune.compact_tokens(x, x[..., 0] > 0, capacity=20), [(2, 20, 3)]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_functions_compile_into_one_graph(name, dynamic):
+    torch.compiler.reset()
+    function, shapes = PUBLIC[name]
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(shape, generator=generator) for shape in shapes]
+    compiled = torch.compile(function, fullgraph=True, backend="eager", dynamic=dynamic)
+    assert_equal(compiled(*inputs), function(*inputs))
 
 
 def test_float_results_are_recognised():
