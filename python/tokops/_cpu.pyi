@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stub of the native module, kept by hand and checked by stubtest. One section per family.
-from typing import Any
+from typing import Any, final
 
 class MissingOutput(TypeError): ...
 

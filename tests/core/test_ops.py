@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cases import all_cases
 
 import tokops
+from tests.cases import all_cases
 from tokops import _cpu, _dispatch
 from tokops._ops import REGISTRY, Like, Op
 from tokops.reference import load

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.cases import Case, all_cases, flatten, map_arrays
 
 import tokops
+from tests.cases import Case, all_cases, flatten, map_arrays
 from tokops import _cpu
 
 try:

@@ -5,8 +5,8 @@ import json
 
 import numpy as np
 import pytest
-from tests.cases import bf16
 
+from tests.cases import bf16
 from tokops.prune import maxmin_select
 
 MAPS = ["nd_kodak_02", "patch_astronaut", "patch_page", "sq_kodak_01", "sq_kodak_21", "sq_skimage_astronaut"]

@@ -3,8 +3,8 @@
 
 import numpy as np
 import pytest
-from tests.cases import bf16, dyadic
 
+from tests.cases import bf16, dyadic
 from tokops.prune import maxmin_select
 from tokops.reference.prune.canonical import Space
 
