@@ -69,12 +69,3 @@ def text_or_empty(token: bytes) -> str:
         return token.decode()
     except UnicodeDecodeError:
         return ""
-
-
-def disallowed_text(token: str) -> str:
-    """Say which special text is not allowed here, and what the caller may want instead."""
-    return (
-        f"Encountered text corresponding to disallowed special token {token!r}.\n"
-        f"Pass it in `allowed_special`, e.g. `allowed_special={{{token!r}, ...}}`, to get its special id.\n"
-        "Pass `disallowed_special=()` to encode it as ordinary text, or use `encode_ordinary`."
-    )

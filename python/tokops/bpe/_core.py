@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _cpu
 from .._dispatch import backend_name
 
 
 def bpe_core() -> Any:
     """The class ``BpeCore`` of the backend in force."""
-    _refuse_cuda()
+    if _is_native():
+        return _cpu.BpeCore
     from ..reference.bpe.encoding import BpeCore
 
     return BpeCore
@@ -18,7 +20,8 @@ def bpe_core() -> Any:
 
 def bpe_trainer() -> Any:
     """The class ``BpeTrainer`` of the backend in force."""
-    _refuse_cuda()
+    if _is_native():
+        return _cpu.BpeTrainer
     from ..reference.bpe.train import BpeTrainer
 
     return BpeTrainer
@@ -26,12 +29,15 @@ def bpe_trainer() -> Any:
 
 def bpe_counter() -> Any:
     """The class ``BpeCounter`` of the backend in force."""
-    _refuse_cuda()
+    if _is_native():
+        return _cpu.BpeCounter
     from ..reference.bpe.train import BpeCounter
 
     return BpeCounter
 
 
-def _refuse_cuda() -> None:
-    if backend_name() == "cuda":
+def _is_native() -> bool:
+    name = backend_name()
+    if name == "cuda":
         raise RuntimeError("bpe: there is no CUDA backend; text is encoded on the host")
+    return name != "reference"

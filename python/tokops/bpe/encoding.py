@@ -10,23 +10,23 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from .._ops import Entry
 from .._scalars import choice, integer
-from ._arguments import Text, as_tokens, block_count, disallowed_text, id_dtype, text_list, text_or_empty
+from ._arguments import Text, as_tokens, block_count, id_dtype, text_list, text_or_empty
 from ._core import bpe_core
 from ._files import read_tiktoken
 from ._normalize import NORMALIZERS, normalize
+from ._specials import SpecialRules, Specials
 from ._vocabulary import MAX_TOKEN_BYTES, MAX_TOKENS, check_vocabulary
 from .pretokenize import resolve
 
 Entry("bpe.Encoding", doc="bpe")
 
-Specials = Literal["all"] | Collection[str]
 Array = np.ndarray[Any, Any]
 
 
@@ -86,7 +86,7 @@ class Encoding:
         self._core = bpe_core()(
             self._mergeable_ranks, self._special_tokens, pattern, self._merges, self._ignore_merges
         )
-        self._all_specials = self._core.specials(self._special_tokens)
+        self._specials = SpecialRules(self._core, self._special_tokens)
         self._plain = self._splitter is None and normalizer is None
 
     # --- where encodings come from
@@ -162,7 +162,9 @@ class Encoding:
         disallowed_special : "all" or collection of str
             ValueError when one of them occurs; "all" is every special text that is not allowed.
         """
-        return self._encode("encode", text, self._judge("encode", text, allowed_special, disallowed_special))
+        return self._encode(
+            "encode", text, self._specials.judge("encode", text, allowed_special, disallowed_special)
+        )
 
     def encode_to_numpy(
         self,
@@ -173,7 +175,7 @@ class Encoding:
         dtype: Any = np.uint32,
     ) -> Array:
         """``encode`` as uint32 [n], or int32 [n] with ``dtype=np.int32``."""
-        matcher = self._judge("encode_to_numpy", text, allowed_special, disallowed_special)
+        matcher = self._specials.judge("encode_to_numpy", text, allowed_special, disallowed_special)
         wanted = id_dtype("encode_to_numpy", dtype)
         if not self._plain:
             return np.array(self._encode("encode_to_numpy", text, matcher), wanted)
@@ -208,7 +210,7 @@ class Encoding:
         """``encode`` of each text; the texts are shared among the threads of the pool."""
         items = text_list("encode_batch", texts)
         for item in items:
-            matcher = self._judge("encode_batch", item, allowed_special, disallowed_special)
+            matcher = self._specials.judge("encode_batch", item, allowed_special, disallowed_special)
         return self._batch("encode_batch", items, matcher if items else None, num_threads)
 
     def encode_ordinary_batch(
@@ -237,13 +239,13 @@ class Encoding:
         """
         items = text_list("encode_batch_flat", texts)
         wanted = id_dtype("encode_batch_flat", dtype)
-        matcher = None if allowed_special is None else self._matcher(self._allowed(allowed_special))
+        matcher = None if allowed_special is None else self._specials.matcher(allowed_special)
         ids, offsets = self._flat("encode_batch_flat", items, matcher, num_threads)
         return ids.view(wanted), offsets
 
     def count(self, text: Text, *, allowed_special: Specials | None = None) -> int:
         """Give the number of ids of ``encode_ordinary``; with ``allowed_special`` those texts count as one id each."""
-        matcher = None if allowed_special is None else self._matcher(self._allowed(allowed_special))
+        matcher = None if allowed_special is None else self._specials.matcher(allowed_special)
         if not self._plain:
             return len(self._encode("count", text, matcher))
         number: int = self._core.count("count", text, matcher)
@@ -338,36 +340,6 @@ class Encoding:
         return self._core.encode_pieces("_encode_single_piece", [piece])  # type: ignore[no-any-return]
 
     # --- inside
-
-    def _allowed(self, allowed: Specials) -> Set[str]:
-        return self._special_tokens.keys() if isinstance(allowed, str) and allowed == "all" else set(allowed)
-
-    def _matcher(self, allowed: Set[str]) -> Any:
-        """What the core takes for a set of allowed texts; None when none of them is special."""
-        if not allowed:
-            return None
-        if allowed == self._special_tokens.keys():
-            return self._all_specials
-        chosen = {text: i for text, i in self._special_tokens.items() if text in allowed}
-        return self._core.specials(chosen) if chosen else None
-
-    def _judge(
-        self, operation: str, text: Text, allowed_special: Specials, disallowed_special: Specials
-    ) -> Any:
-        """The matcher of the allowed texts, after refusing the disallowed ones."""
-        allowed = self._allowed(allowed_special)
-        if isinstance(disallowed_special, str) and disallowed_special == "all":
-            disallowed = self._special_tokens.keys() - allowed if allowed else self._special_tokens.keys()
-        else:
-            disallowed = set(disallowed_special)
-        if disallowed:
-            if disallowed == self._special_tokens.keys():
-                refused = self._all_specials
-            else:
-                refused = self._core.specials(dict.fromkeys(disallowed, 0))
-            if (found := self._core.find(operation, text, refused)) is not None:
-                raise ValueError(disallowed_text(found))
-        return self._matcher(allowed)
 
     def _encode(self, operation: str, text: Text, matcher: Any) -> list[int]:
         if self._plain:

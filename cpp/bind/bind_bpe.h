@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the two binding files of the bpe family share.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace tokops {
+
+// Owned results with a buffer: numpy reads them without a copy.
+struct IdBuffer {
+  std::vector<uint32_t> values;
+};
+struct OffsetBuffer {
+  std::vector<int64_t> values;
+};
+
+void register_bpe_training(pybind11::module_& m);
+
+}  // namespace tokops
