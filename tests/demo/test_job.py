@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import tokops
 from tokops.demo.job import OPERATORS, Result
 from tokops.demo.model import Budget, Model
-from tokops.demo.molecules import MEDICINES, Checker, Molecule, Writer, most_different
+from tokops.demo.molecules import MAX_TOKENS, MEDICINES, Checker, Molecule, Writer, most_different
 from tokops.demo.tape import Tape
 
 ps = pytest.importorskip("partialsmiles", reason="the extra 'demo' is not installed")
@@ -92,7 +97,8 @@ def test_the_result_counts_what_was_written(result: Result) -> None:
     assert result.checks_per_token >= 1
     assert 0 < result.retained_worst <= result.retained_mean < 1
     assert 0 < result.read_share < 1
-    assert result.draws == sum(len(m.ids) + 1 for m in result.molecules)
+    finished = sum(len(m.ids) + 1 for m in result.molecules)
+    assert finished <= result.draws <= finished + result.given_up * MAX_TOKENS
 
 
 def test_every_operator_is_compared_and_equal(result: Result) -> None:
@@ -100,3 +106,18 @@ def test_every_operator_is_compared_and_equal(result: Result) -> None:
     assert {row.equal for row in result.operators} <= {"yes", "to 1e-6"}
     families = {row.name.partition(".")[0] for row in result.operators}
     assert families == {"bpe", "constrain", "kv", "prune"}
+
+
+@pytest.mark.slow
+def test_another_kernel_set_of_the_blas_gives_the_same_molecules(molecules: list[Molecule]) -> None:
+    code = "from tests.demo.test_job import write; print([(m.ids, m.logw) for m in write()])"
+    settings = {"OPENBLAS_CORETYPE": "Prescott", "OPENBLAS_NUM_THREADS": "1", "TOKOPS_NUM_THREADS": "3"}
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | settings,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == str([(m.ids, m.logw) for m in molecules])

@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Result:
-    """What the demo reports. Validity is counted by the checker on the finished texts."""
+    """What the demo reports. Validity is counted on the finished texts; draws and checks include all attempts."""
 
     seed: int
     molecules: list[Molecule]
@@ -40,6 +40,7 @@ class Result:
     read_share: float
     prompt_tokens: int
     draws: int
+    given_up: int
     vocab: int
     budget: Budget
     operators: list[OperatorRow]
@@ -53,7 +54,6 @@ def run_job(*, n: int, k: int, seed: int, progress: Progress, budget: Budget | N
     writer = Writer(model, seed=seed, checker=checker, tape=tape, budget=budget)
     molecules = writer.write(n, lambda done: progress("molecules with the checker", done, n))
     write_seconds = time.perf_counter() - start
-    draws = sum(m.draws for m in molecules)
     kept = most_different(molecules, min(k, len(molecules)), tape)
 
     free = Writer(model, seed=seed, checker=None, tape=Tape(), budget=budget)
@@ -75,12 +75,13 @@ def run_job(*, n: int, k: int, seed: int, progress: Progress, budget: Budget | N
         without=without,
         without_valid=sum(m.finished and checker.complete(m.smiles) for m in without),
         estimated_validity=math.fsum(writer.first_weights) / n,
-        checks_per_token=sum(m.checks for m in molecules) / draws,
+        checks_per_token=writer.checks / writer.draws,
         retained_mean=float(masses.mean()),
         retained_worst=float(masses.min()),
         read_share=writer.stats.read / writer.stats.cached,
         prompt_tokens=writer.prompt_tokens,
-        draws=draws,
+        draws=writer.draws,
+        given_up=writer.given_up,
         vocab=len(model.tokens),
         budget=budget,
         operators=compare(tape, model, compared),

@@ -112,7 +112,7 @@ class Writer:
             checker.prefix, checker.complete, vocab=vocab
         )
         self.prompt_tokens = 0
-        self.finished = 0
+        self.finished = self.draws = self.checks = self.given_up = 0
         self.first_weights: list[
             float
         ] = []  # of first attempts; their mean estimates the model's own validity
@@ -132,6 +132,7 @@ class Writer:
             if attempt == 0:
                 self.first_weights = [math.exp(m.logw) if m.finished else 0.0 for m in molecules]
             done += [m for m in molecules if m.finished or not self.checker]
+            self.given_up += sum(not m.finished for m in molecules)
             if len(done) == n:
                 break
         return done
@@ -166,8 +167,9 @@ class Writer:
         self, molecule: Molecule, state: constrain.State | None, drawn: constrain.StepResult, row: int
     ) -> bool:
         """Note the token of one row; True when the molecule goes on."""
-        molecule.draws += 1
-        molecule.checks += int(drawn.checks[row])
+        checks = int(drawn.checks[row])
+        molecule.draws, molecule.checks = molecule.draws + 1, molecule.checks + checks
+        self.draws, self.checks = self.draws + 1, self.checks + checks
         molecule.logw += float(drawn.logw[row])
         token = int(drawn.token[row])
         if token < 0:  # nothing may follow: this attempt is given up

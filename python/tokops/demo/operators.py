@@ -3,8 +3,8 @@
 
 Both backends get the arguments of the real run. Outputs are equal when all bits are; floats that differ by
 at most 1e-6 of the largest value are reported as such, all else is a difference. The checker of a sampling
-step remembers its answers: the time of that row is the operator's own. Medians; the reference runs once or
-for half a second, the native backend for a fifth of a second.
+step remembers its answers, so that row times the operator and the Python states that remember, not the parser.
+Medians; the reference runs once or for half a second, the native backend for a fifth of a second.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from .job import Result
+from .molecules import MAX_TOKENS
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -28,6 +29,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("valid without it", f"{result.without_valid} of {len(result.without)} ({share:.0%})"),
         ("the model's own validity, from the weights", f"{result.estimated_validity:.0%}"),
         ("different, not in the prompt", f"{result.new} of {n}"),
+        (f"begun again, unfinished after {MAX_TOKENS} tokens", f"{result.given_up}"),
         ("checker calls per token", f"{result.checks_per_token:.2f} (a full mask: {result.vocab})"),
         (
             "retained attention mass",
@@ -84,7 +86,7 @@ def write_report(result: Result, path: Path) -> None:
 <title>tokops demo</title><style>{STYLE}</style></head><body>
 <h1>tokops demo: {len(result.molecules)} molecules, {len(result.kept)} kept</h1>
 <p>A language model of about a million parameters, in numpy, continued a list of medicines. A checker had to
-accept every token; each step read only the selected part of the cache; max-min diversity chose the molecules
+accept every token; each step over a long cache read only the selected part of it; max-min diversity chose the molecules
 to keep.</p>
 <table>{numbers}</table>
 <h2>Molecules</h2>
