@@ -3,9 +3,10 @@
 
 ``Writer`` continues a list of medicines: one row per molecule, all rows in step, ``constrain.awrs_step``
 draws each token, the newline ends a molecule. With a checker a token is taken only when the text can still
-become a valid molecule, and the newline only after a complete one; a molecule that is unfinished at
-``MAX_TOKENS`` is begun again with fresh draws. A draw depends on the row's logits, the seed, the row's stream
-and the step, on nothing else.
+become a valid molecule, and the newline only after a complete one. An attempt is given up when its weight falls
+below ``exp(MIN_LOGW)``, because the checker then forces text that the model would not write (a ring that cannot
+be closed, for example), or after ``MAX_TOKENS``; it is begun again with fresh draws. A draw depends on the row's
+logits, the seed, the row's stream and the step, on nothing else.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ MEDICINES = (
     "O=C1NC(=O)C(c2ccccc2)(c2ccccc2)N1",  # phenytoin
 )
 MAX_TOKENS = 96
+MIN_LOGW = -10.0
 MAX_ROUNDS = 16
 RECORDED_STEP = 4  # every row is alive and the text has some length
 
@@ -107,7 +109,8 @@ class Writer:
         self.model, self.seed, self.checker, self.tape, self.budget = model, seed, checker, tape, budget
         self.stats = AttentionStats()
         self.newline = model.tokens.index(b"\n")
-        vocab = constrain.Vocab(model.tokens, eos_ids=[self.newline])
+        ascii_tokens = [token if token.isascii() else None for token in model.tokens]  # SMILES is ASCII
+        vocab = constrain.Vocab(ascii_tokens, eos_ids=[self.newline])
         self.constraint = checker and constrain.PythonConstraint(
             checker.prefix, checker.complete, vocab=vocab
         )
@@ -172,7 +175,7 @@ class Writer:
         self.draws, self.checks = self.draws + 1, self.checks + checks
         molecule.logw += float(drawn.logw[row])
         token = int(drawn.token[row])
-        if token < 0:  # nothing may follow: this attempt is given up
+        if token < 0 or molecule.logw < MIN_LOGW:  # nothing may follow, or nothing the model would write
             return False
         if token == self.newline:
             molecule.finished = True

@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 
 from .job import Result
-from .molecules import MAX_TOKENS
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -29,7 +28,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("valid without it", f"{result.without_valid} of {len(result.without)} ({share:.0%})"),
         ("the model's own validity, from the weights", f"{result.estimated_validity:.0%}"),
         ("different, not in the prompt", f"{result.new} of {n}"),
-        (f"begun again, unfinished after {MAX_TOKENS} tokens", f"{result.given_up}"),
+        ("attempts given up and begun again", f"{result.given_up}"),
         ("checker calls per token", f"{result.checks_per_token:.2f} (a full mask: {result.vocab})"),
         (
             "retained attention mass",
