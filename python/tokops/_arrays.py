@@ -58,6 +58,16 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
 
 
+def host_array(op: str, name: str, value: Any) -> np.ndarray[Any, Any]:
+    """Read a small argument that the caller may keep anywhere as numpy, or raise TypeError naming it."""
+    try:
+        return to_numpy(value.cpu() if is_torch(value) else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"{op}: argument '{name}' must be readable as an array, got {type(value).__name__}"
+        ) from error
+
+
 def like(x: Any, array: np.ndarray[Any, Any]) -> Any:
     """``array`` in the library of ``x`` and on its device."""
     if is_torch(x):

@@ -9,19 +9,22 @@ from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 MAX = sys.float_info.max
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, high: int | None = None) -> int:
-    """``value`` as int; TypeError for anything that is no integer (bool included), ValueError outside the range."""
+    """``value`` as int; TypeError for what is no integer (bool included), ValueError outside the range or 64 bits."""
     if type(value) is int:
         number = value
     else:
         try:
             number = operator.index(value)
-        except TypeError as error:
+        except (TypeError, RuntimeError) as error:  # RuntimeError: a tensor without memory
             raise TypeError(f"{op}: argument '{name}' must be int, got {type(value).__name__}") from error
         if isinstance(value, bool):
             raise TypeError(f"{op}: argument '{name}' must be int, got bool")
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise ValueError(f"{op}: argument '{name}' must fit 64 bits, got {number}")
     if (low is not None and number < low) or (high is not None and number > high):
         raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)}, got {number}")
     return number

@@ -32,6 +32,13 @@ def test_ranges_are_closed_and_named():
         _scalars.integer("f", "k", 2, None, 1)
 
 
+def test_integers_fit_64_bits():
+    for value in (2**63, -(2**63) - 1, 10**30):
+        with pytest.raises(ValueError, match="f: argument 'k' must fit 64 bits"):
+            _scalars.integer("f", "k", value)
+    assert _scalars.integer("f", "k", 2**63 - 1) == 2**63 - 1
+
+
 def test_reals_are_finite_floats():
     assert _scalars.real("f", "p", np.float32(0.5), 0, 1) == 0.5
     assert type(_scalars.real("f", "p", 1)) is float
