@@ -3,8 +3,7 @@
 // first call that needs it, so the module imports on a machine without one.
 #include <cuda_runtime_api.h>
 
-#include "bind/tensor_arg.h"
-#include "cuda/bind_operators.h"
+#include "cuda/bind_backend.h"
 #include "cuda/common.h"
 
 namespace tokops::cuda {
@@ -48,6 +47,11 @@ constexpr Backend kBackend{
           const DeviceGuard guard(device);
           launch_topk(task, stream);
         },
+    .maxmin =
+        [](const MaxminTask& task, int device, void* stream) {
+          const DeviceGuard guard(device);
+          launch_maxmin(task, stream);
+        },
     .capturing = &capturing,
     .fetch = &fetch,
 };
@@ -61,5 +65,6 @@ PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
   py::register_local_exception<tokops::MissingOutput>(m, "MissingOutput", PyExc_TypeError);
   m.def("device_count", &tokops::cuda::device_count);
   m.def("build_info", &tokops::cuda::build_info);
-  tokops::cuda::register_operators(m, "", tokops::cuda::kBackend);
+  tokops::cuda::register_kv(m, "", tokops::cuda::kBackend);
+  tokops::cuda::register_prune(m, "", tokops::cuda::kBackend);
 }

@@ -61,4 +61,53 @@ constexpr TopkWorkspace topk_workspace(int64_t rows, int64_t k, int64_t key_byte
   return {0, keys, ids, append(ids, by_value ? pairs : 0, 4)};
 }
 
+// --- prune_maxmin: one block per segment, after grids over rows ---------------------------------
+
+constexpr int kLanes = 16;            // threads of one canonical dot product
+constexpr int kPrepareThreads = 256;  // 16 rows per block
+constexpr int kMaxminThreads = 1024;  // 64 dot products at a time
+constexpr int kMaxminUnroll = 4;      // of such sets between two barriers
+constexpr int kMaxminRows = kMaxminThreads / kLanes * kMaxminUnroll;
+constexpr int kTotalThreads = 256;  // columns per block of the medoid's sum
+
+static_assert(kMaxminRows <= kMaxminThreads, "one thread finishes one dot product");
+
+constexpr int64_t prepare_blocks(int64_t rows) { return ceil_div(rows, kPrepareThreads / kLanes); }
+constexpr int64_t total_blocks(int64_t segments, int64_t d) { return segments * ceil_div(d, kTotalThreads); }
+
+struct MaxminWorkspace {
+  int64_t square;          // float64[rows]
+  int64_t outside_square;  // float64[outside rows]
+  int64_t nearest;         // float64[rows]
+  int64_t gap;             // float32[rows]
+  int64_t picks;           // int32[rows]
+  int64_t total;           // float64[segments, d], for init="medoid"
+  int64_t unit;            // uint16[rows, d], for precision="input"
+  int64_t outside_unit;    // uint16[outside rows, d], for precision="input"
+  int64_t bytes;
+};
+
+constexpr MaxminWorkspace maxmin_workspace(int64_t rows, int64_t outside_rows, int64_t segments, int64_t d, bool medoid,
+                                           bool rounded) {
+  MaxminWorkspace parts{};
+  int64_t totals = 0;
+  int64_t units = 0;
+  int64_t outside_units = 0;
+  if (__builtin_mul_overflow(medoid ? segments : 0, d, &totals) ||
+      __builtin_mul_overflow(rounded ? rows : 0, d, &units) ||
+      __builtin_mul_overflow(rounded ? outside_rows : 0, d, &outside_units)) {
+    parts.bytes = kTooLarge;
+    return parts;
+  }
+  parts.outside_square = append(0, rows, 8);
+  parts.nearest = append(parts.outside_square, outside_rows, 8);
+  parts.gap = append(parts.nearest, rows, 8);
+  parts.picks = append(parts.gap, rows, 4);
+  parts.total = append(parts.picks, rows, 4);
+  parts.unit = append(parts.total, totals, 8);
+  parts.outside_unit = append(parts.unit, units, 2);
+  parts.bytes = append(parts.outside_unit, outside_units, 2);
+  return parts;
+}
+
 }  // namespace tokops::cuda

@@ -26,4 +26,18 @@ void simulate_topk(const TopkTask& task) {
   });
 }
 
+void simulate_maxmin(const MaxminTask& task) {
+  with_rows(task.type, [&](auto source) {
+    maxmin_steps(task, [&](auto step, int64_t blocks) {
+      using Step = decltype(step);
+      const auto shared = std::make_unique<typename Step::Shared>();
+      for (int64_t index = blocks - 1; index >= 0; --index) {
+        scribble(*shared);
+        HostBlock<Step::kThreads> block(index, static_cast<int>(index % 3));
+        Step::template body<decltype(source)>(block, *shared, task);
+      }
+    });
+  });
+}
+
 }  // namespace tokops::cuda

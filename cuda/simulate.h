@@ -4,9 +4,11 @@
 #pragma once
 
 #include "cuda/kv_topk.h"
+#include "cuda/prune_maxmin.h"
 
 namespace tokops::cuda {
 
 void simulate_topk(const TopkTask& task);
+void simulate_maxmin(const MaxminTask& task);
 
 }  // namespace tokops::cuda

@@ -118,7 +118,7 @@ def forbidden_include(path: PurePosixPath, name: str, system: bool) -> str:
         return (
             ""
             if top == "cuda" or name in CUDA_CORE
-            else "cuda knows cuda/*.h, CUB and kernel-safe core headers"
+            else "cuda knows cuda/*.h, CUB and kernel-safe headers"
         )
     if room == "tokops":
         ours = top == "tokops" or name == "kernels/table.h" or name.startswith("kernels/core_")

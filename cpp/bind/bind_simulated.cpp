@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "bind/bind_core.h"
-#include "cuda/bind_operators.h"
+#include "cuda/bind_backend.h"
 #include "cuda/simulate.h"
 #include "tokops/dlpack_abi.h"
 
@@ -14,12 +14,16 @@ namespace {
 constexpr cuda::Backend kSimulated{
     .device_type = dlpack::kCpu,
     .topk = [](const cuda::TopkTask& task, int, void*) { cuda::simulate_topk(task); },
+    .maxmin = [](const cuda::MaxminTask& task, int, void*) { cuda::simulate_maxmin(task); },
     .capturing = [](int, void*) { return false; },
     .fetch = [](void* to, const void* from, std::size_t bytes, int, void*) { std::memcpy(to, from, bytes); },
 };
 
 }  // namespace
 
-void register_simulated(pybind11::module_& m) { cuda::register_operators(m, "_test_cuda_", kSimulated); }
+void register_simulated(pybind11::module_& m) {
+  cuda::register_kv(m, "_test_cuda_", kSimulated);
+  cuda::register_prune(m, "_test_cuda_", kSimulated);
+}
 
 }  // namespace tokops

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cuda/bind_operators.h"
-
+// kv operators on a backend: read the arguments as cpp/bind/bind_kv.cpp does, divide the workspace, run.
 #include <vector>
 
-#include "bind/tensor_arg.h"
-#include "cuda/launch.h"
+#include "cuda/bind_backend.h"
 
 namespace tokops::cuda {
 namespace {
@@ -13,31 +11,6 @@ namespace py = pybind11;
 
 constexpr DTypeSet kScores{DType::kFloat32, DType::kFloat16, DType::kBFloat16,
                            DType::kUInt16,  DType::kFloat64, DType::kInt32};
-constexpr DTypeSet kBytes{DType::kUInt8};
-constexpr int64_t kWithoutGil = INT64_MAX;  // a launch may wait for a full queue
-
-// Reads the workspace and gives out its parts.
-class Workspace {
- public:
-  Workspace(Reader& read, py::handle object, int64_t bytes) {
-    const TensorView view = read.output(object, "workspace", kBytes, "bytes");
-    if (view.shape[0] < bytes) {
-      throw read.value_error("argument 'workspace' must have at least %lld bytes, got %lld",
-                             static_cast<long long>(bytes), static_cast<long long>(view.shape[0]));
-    }
-    if (bytes > 0 && reinterpret_cast<uintptr_t>(view.data) % kAlignment != 0) {
-      throw read.value_error("argument 'workspace' must be aligned to %lld bytes", static_cast<long long>(kAlignment));
-    }
-    base_ = view.as<char>();
-  }
-  template <class T>
-  [[nodiscard]] T* at(int64_t offset) const {
-    return reinterpret_cast<T*>(base_ + offset);
-  }
-
- private:
-  char* base_ = nullptr;
-};
 
 class Topk {
  public:
@@ -137,7 +110,7 @@ class Topk {
 
 }  // namespace
 
-void register_operators(py::module_& m, const std::string& prefix, const Backend& backend) {
+void register_kv(py::module_& m, const std::string& prefix, const Backend& backend) {
   const Backend* const to = &backend;
   const auto define = [&](const char* name, auto function, auto... arguments) {
     m.def((prefix + name).c_str(), function, arguments...);
