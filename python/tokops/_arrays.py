@@ -21,6 +21,11 @@ def is_torch(x: Any) -> bool:
     return torch is not None and isinstance(x, torch.Tensor)
 
 
+def is_cuda(x: Any) -> bool:
+    """Tell whether ``x`` is on a CUDA device, where a call ends before its work does."""
+    return bool(getattr(x, "is_cuda", False))
+
+
 def is_array(x: Any) -> bool:
     """Tell whether ``x`` is a numpy array or a torch tensor."""
     return isinstance(x, np.ndarray) or is_torch(x)

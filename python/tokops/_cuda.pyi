@@ -36,3 +36,43 @@ def kv_topk_values(
 def kv_topk_values_workspace_bytes(
     x: Any, starts: Any, lens: Any, k: int, largest: bool, order: str, nan: str
 ) -> int: ...
+def prune_maxmin(
+    x: Any,
+    cu_seqlens: Any | None,
+    budgets: Any | None,
+    anchors: Any | None,
+    anchor_features: Any | None,
+    anchor_cu_seqlens: Any | None,
+    weights: Any | None,
+    init_rows: Any | None,
+    k: int,
+    width: int,
+    segments: int,
+    metric: str,
+    init: str,
+    min_distance: float,
+    precision: str,
+    order: str,
+    indices: Any,
+    gaps: Any,
+    counts: Any,
+    workspace: Any,
+) -> None: ...
+def prune_maxmin_workspace_bytes(
+    x: Any,
+    cu_seqlens: Any | None,
+    budgets: Any | None,
+    anchors: Any | None,
+    anchor_features: Any | None,
+    anchor_cu_seqlens: Any | None,
+    weights: Any | None,
+    init_rows: Any | None,
+    k: int,
+    width: int,
+    segments: int,
+    metric: str,
+    init: str,
+    min_distance: float,
+    precision: str,
+    order: str,
+) -> int: ...

@@ -6,15 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.cuda.simulated import MODULE
 
 import tokops
-from tokops import _dispatch
+from tests.cuda.simulated import MODULE
+from tokops import _arrays, _dispatch
 
 
 @pytest.fixture
 def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every call of the test runs the CUDA path, with kernels on the host."""
     monkeypatch.setattr(_dispatch, "cuda_module", lambda: MODULE)
+    monkeypatch.setattr(_arrays, "is_cuda", lambda x: True)
     with tokops.use_backend("cuda"):
         yield

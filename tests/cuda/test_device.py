@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 import tokops
-from tokops import kv
+from tokops import kv, prune
 
 torch = pytest.importorskip("torch")
 pytestmark = [
@@ -96,3 +96,43 @@ def test_a_hundred_runs_give_the_same_bits():
     first = kv.topk(x, 1000, order="value")
     for _ in range(100):
         assert torch.equal(kv.topk(x, 1000, order="value"), first)
+
+
+def features(segments=3, n=200, d=64):
+    return torch.randn(segments, n, d, generator=torch.Generator().manual_seed(6))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_selection_equals_the_cpu_bit_for_bit(dtype):
+    x = features().to(dtype)
+    for options in (
+        {},
+        {"precision": "input"},
+        {"init": "medoid"},
+        {"init": "farthest_pair", "order": "pick"},
+    ):
+        got = prune.maxmin_select(x.cuda(), 50, **options)
+        want = prune.maxmin_select(x, 50, **options)
+        assert all(torch.equal(a.cpu(), b) for a, b in zip(got, want, strict=True))
+
+
+def test_a_bad_segment_raises_or_is_marked():
+    x = features()
+    x[1, 7, 3] = float("nan")
+    with pytest.raises(ValueError, match="in segment 1"):
+        prune.maxmin_select(x.cuda(), 5)
+    got = prune.maxmin_select(x.cuda(), 5, check=False)
+    assert got.counts.tolist() == [5, -1, 5]
+    assert (got.indices[1] == x.shape[1]).all()
+
+
+def test_a_selection_is_captured_and_replayed_on_new_data():
+    x = features()
+    y = torch.ones_like(x, device="cuda")
+    prune.maxmin_select(y, 20, check=False)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        got = prune.maxmin_select(y, 20, check=False)
+    y.copy_(x)
+    graph.replay()
+    assert torch.equal(got.indices.cpu(), prune.maxmin_select(x, 20).indices)

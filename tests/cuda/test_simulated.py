@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+import tokops
 from tests.cases import Case, all_cases, flatten
 from tests.core.test_parity import as_numpy, assert_same, run, to_torch
 from tests.cuda.simulated import OPERATORS
-
-import tokops
 from tokops._ops import REGISTRY, Op
 
 try:
@@ -45,4 +45,4 @@ def test_torch_tensors_take_the_same_path(case: Case, simulated: None) -> None:
 
 
 def test_every_cuda_kernel_has_cases() -> None:
-    assert {"kv.topk"} <= {case.call for case in CASES}
+    assert {"kv.topk", "prune.maxmin_select"} <= {case.call for case in CASES}

@@ -111,7 +111,8 @@ def maxmin_select(
     clamp : bool
         Cut ``k`` to the free rows of a segment.
     check : bool
-        Raise for non-finite rows. Always done on the CPU; on CUDA it costs a synchronisation.
+        Raise for non-finite rows. Always done on the CPU; on CUDA it waits for the device. With ``check=False`` a
+        bad segment there gets indices n, gaps NaN and count -1, and the call can be captured in a graph.
 
     Returns
     -------
@@ -158,10 +159,23 @@ def maxmin_select(
         anchor_features, _host(x, outside), weights, _host(x, rows), wanted[0] if wanted else 0, width,
         len(wanted), metric, rule, stop, precision, order,
     )  # fmt: skip
-    if min_distance is not None and not place.batch:
+    waits = min_distance is not None and not place.batch  # the sizes of the results are read
+    if (check or waits) and _arrays.is_cuda(x):
+        _raise_bad_segment(counts)
+    if waits:
         total = int(counts.sum())
         indices, gaps = indices[:total], gaps[:total]
     return Selection(indices, gaps, counts)
+
+
+def _raise_bad_segment(counts: Any) -> None:
+    """CUDA kernels cannot raise: they give a segment that they refuse the count -1."""
+    for segment, count in enumerate(counts.tolist()):
+        if count < 0:
+            raise ValueError(
+                f"{_NAME}: arguments 'x', 'anchor_features' and 'weights' must be finite, weights at least 0, "
+                f"got another value in segment {segment}"
+            )
 
 
 def _detached(x: Any) -> Any:
