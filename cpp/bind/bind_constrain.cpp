@@ -5,6 +5,7 @@
 
 #include "bind/bind_core.h"
 #include "bind/tensor_arg.h"
+#include "constrain/order_weight.h"
 #include "constrain/rows.h"
 
 namespace tokops {
@@ -70,16 +71,28 @@ void masses(py::handle logits_obj, double inverse, py::handle masses_obj) {
 
 constrain::Estimator estimator_of(const std::string& name) {
   using constrain::Estimator;
-  constexpr std::pair<const char*, Estimator> kNames[] = {
-      {"auto", Estimator::kAuto},   {"rawrs", Estimator::kRawrs}, {"desraj", Estimator::kDesraj},
-      {"paper", Estimator::kPaper}, {"gawrs", Estimator::kGawrs}, {"none", Estimator::kNone},
-      {"exact", Estimator::kExact}};
+  constexpr std::pair<const char*, Estimator> kNames[] = {{"auto", Estimator::kAuto},     {"rawrs", Estimator::kRawrs},
+                                                          {"desraj", Estimator::kDesraj}, {"paper", Estimator::kPaper},
+                                                          {"gawrs", Estimator::kGawrs},   {"none", Estimator::kNone},
+                                                          {"exact", Estimator::kExact}};
   for (const auto& [known, value] : kNames) {
     if (name == known) {
       return value;
     }
   }
   throw py::value_error("constrain: argument 'estimator' is unknown: " + name);
+}
+
+py::tuple order_weight(py::handle masses_obj, py::handle accepted_obj, double total, bool unweighted, int64_t extra,
+                       double eps, int64_t max_rejects) {
+  Reader read("constrain.order_weight");
+  const TensorView weights = read.input(masses_obj, "masses", kFloat64, "n");
+  const TensorView accepted = read.input(accepted_obj, "accepted", kBool, "n");
+  const constrain::OrderOptions options{total, unweighted, extra, eps, max_rejects};
+  const constrain::OrderResult found = read.run(weights.bytes(), [&] {
+    return constrain::order_weight(weights.as<const double>(), accepted.as<const bool>(), weights.shape[0], options);
+  });
+  return py::make_tuple(found.position, found.weight, found.checks, static_cast<int>(found.status));
 }
 
 // The native side of a Sampler. Its Python wrapper has checked the scalars.
@@ -129,8 +142,8 @@ class BoundRows {
     const TensorView logits = read_logits(read, logits_obj, rows_);
     const TensorView cost = read.input(mask_cost_obj, "mask_cost", kInt64, "rows");
     read.bind("rows", rows_.batch());
-    const constrain::StepOptions options{estimator_of(estimator), extra,      eps, max_rejects,
-                                         max_accepts,             mask_after, tail};
+    const constrain::StepOptions options{
+        estimator_of(estimator), extra, eps, max_rejects, max_accepts, mask_after, tail};
     read.run(work(), [&] { rows_.begin(logits, options, cost.as<const int64_t>()); });
   }
 
@@ -147,9 +160,8 @@ class BoundRows {
     const TensorView logits = read_logits(read, logits_obj, rows_);
     const TensorView rows = read.input(rows_obj, "rows", kInt64, "r");
     const TensorView valid = read.input(valid_obj, "valid", kBool, "r");
-    const bool fine = read.run(work(), [&] {
-      return rows_.answer(logits, rows.as<const int64_t>(), rows.shape[0], valid.as<const bool>());
-    });
+    const bool fine = read.run(
+        work(), [&] { return rows_.answer(logits, rows.as<const int64_t>(), rows.shape[0], valid.as<const bool>()); });
     if (!fine) {
       throw read.value_error("argument 'rows' must be ascending rows that ask about a token");
     }
@@ -170,7 +182,8 @@ class BoundRows {
     check_row(read, row);
     const bool fine = read.run(work(), [&] { return rows_.answer_everything(logits, row, mask, checks); });
     if (!fine) {
-      throw read.value_error("argument 'row' must be a row that asks for a mask, got %lld", static_cast<long long>(row));
+      throw read.value_error("argument 'row' must be a row that asks for a mask, got %lld",
+                             static_cast<long long>(row));
     }
   }
 
@@ -227,8 +240,7 @@ class BoundRows {
       throw read.value_error("argument 'vocab' must be in [1, %lld], got %lld",
                              static_cast<long long>(constrain::kMaxVocab), static_cast<long long>(vocab));
     }
-    const constrain::Distribution distribution{static_cast<float>(inverse), greedy,
-                                               {top_k, top_p, min_p}};
+    const constrain::Distribution distribution{static_cast<float>(inverse), greedy, {top_k, top_p, min_p}};
     return {vocab, seed, streams.as<const int64_t>(), streams.shape[0], distribution};
   }
 
@@ -250,6 +262,8 @@ class BoundRows {
 void register_constrain(py::module_& m) {
   m.def("constrain_shape", &shape, py::arg("operation"), py::arg("logits"));
   m.def("constrain_masses", &masses, py::arg("logits"), py::arg("inverse"), py::arg("masses"));
+  m.def("constrain_order_weight", &order_weight, py::arg("masses"), py::arg("accepted"), py::arg("total"),
+        py::arg("unweighted"), py::arg("extra"), py::arg("eps"), py::arg("max_rejects"));
   py::class_<BoundRows>(m, "ConstrainRows")
       .def(py::init<const std::string&, int64_t, uint64_t, py::handle, double, bool, int64_t, double, double>(),
            py::arg("operation"), py::arg("vocab"), py::arg("seed"), py::arg("streams"), py::arg("inverse"),
@@ -259,8 +273,7 @@ void register_constrain(py::module_& m) {
       .def("totals", &BoundRows::totals, py::arg("total"), py::arg("remaining"))
       .def("draw", &BoundRows::draw, py::arg("logits"), py::arg("rows"), py::arg("tokens"), py::arg("masses"))
       .def("begin", &BoundRows::begin, py::arg("logits"), py::arg("estimator"), py::arg("extra"), py::arg("eps"),
-           py::arg("max_rejects"), py::arg("max_accepts"), py::arg("mask_after"), py::arg("tail"),
-           py::arg("mask_cost"))
+           py::arg("max_rejects"), py::arg("max_accepts"), py::arg("mask_after"), py::arg("tail"), py::arg("mask_cost"))
       .def("asking", &BoundRows::asking, py::arg("rows"), py::arg("tokens"))
       .def("answer", &BoundRows::answer, py::arg("logits"), py::arg("rows"), py::arg("valid"))
       .def("open_tokens", &BoundRows::open_tokens, py::arg("logits"), py::arg("row"), py::arg("tokens"))

@@ -46,7 +46,9 @@ class Rows {
   [[nodiscard]] bool answer_everything(const TensorView& logits, int64_t row, const TensorView& mask, int64_t checks);
   // Answers all questions from a mask; absent: everything open is allowed, for rows that ask for everything.
   void step_mask(const TensorView& logits, const TensorView& mask);
-  [[nodiscard]] const Outcome& outcome(int64_t row) const noexcept { return steps_[static_cast<std::size_t>(row)].outcome; }
+  [[nodiscard]] const Outcome& outcome(int64_t row) const noexcept {
+    return steps_[static_cast<std::size_t>(row)].outcome;
+  }
   [[nodiscard]] int32_t checks(int64_t row) const noexcept { return steps_[static_cast<std::size_t>(row)].checks; }
 
  private:

@@ -41,7 +41,8 @@ struct Outcome {
 class Step {
  public:
   // mask_cost: the state's, -1 without a mask. `accepted` has a bit per token, all clear; gawrs needs it.
-  void start(Walk& walk, const LogitRow& row, const StepOptions& options, int64_t mask_cost, uint32_t* accepted) noexcept;
+  void start(Walk& walk, const LogitRow& row, const StepOptions& options, int64_t mask_cost,
+             uint32_t* accepted) noexcept;
   void start_dead(int8_t status) noexcept;
   [[nodiscard]] int64_t asking() const noexcept { return asking_; }
   void answer(Walk& walk, const LogitRow& row, bool valid) noexcept;
@@ -74,14 +75,14 @@ class Step {
   StepOptions options_;
   Phase phase_ = Phase::kOrdered;
   int64_t asking_ = kAskNothing;
-  Drawn drawn_;               // what is being asked
-  int64_t rejects_ = 0;       // with phantoms
-  int64_t refused_ = 0;       // distinct tokens
-  int64_t token_ = -1;        // the first accepted
-  int64_t accepted_ = 0;      // mass of accepted tokens seen
-  int64_t before_ = 0;        // mass unseen before the token being asked
+  Drawn drawn_;           // what is being asked
+  int64_t rejects_ = 0;   // with phantoms
+  int64_t refused_ = 0;   // distinct tokens
+  int64_t token_ = -1;    // the first accepted
+  int64_t accepted_ = 0;  // mass of accepted tokens seen
+  int64_t before_ = 0;    // mass unseen before the token being asked
   int64_t asked_extra_ = 0;
-  int64_t threshold_ = 0;     // desraj stops once the unseen mass is this small
+  int64_t threshold_ = 0;  // desraj stops once the unseen mass is this small
   int64_t extra_ = 1;
   bool final_ = false;
   int64_t second_refused_ = 0;

@@ -141,7 +141,9 @@ class BpeTrainer:
 # --- constrain
 def constrain_shape(operation: str, logits: Any) -> tuple[int, int]: ...
 def constrain_masses(logits: Any, inverse: float, masses: Any) -> None: ...
-
+def constrain_order_weight(
+    masses: Any, accepted: Any, total: float, unweighted: bool, extra: int, eps: float, max_rejects: int
+) -> tuple[int, float, int, int]: ...
 @final
 class ConstrainRows:
     def __init__(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+
 from tests.cases import Case, bf16
 
 SIZES = [*range(1, 18), 31, 32, 33, 63, 64, 65, 255, 256, 257, 4095, 4096, 4097]
@@ -34,6 +35,7 @@ STEPS = {
 def cases() -> Iterator[Case]:
     yield from masses_cases()
     yield from step_cases()
+    yield from order_cases()
     yield from error_cases()
 
 
@@ -171,3 +173,13 @@ def error_cases() -> Iterator[Case]:
     yield Case("constrain.masses", "refuses-float64", (logits.astype(np.float64),), error=TypeError)
     yield Case("constrain.masses", "refuses-columns", (logits.T,), error=ValueError)
     yield Case("constrain.masses", "refuses-greedy", (logits, 0.0), error=ValueError)
+
+
+def order_cases() -> Iterator[Case]:
+    rng = np.random.default_rng(12)
+    for n in (0, 1, 2, 9, 40):
+        for share in (0.0, 0.2, 0.7):
+            masses, accepted = rng.random(n), rng.random(n) < share
+            for name in ("rawrs", "rawrs-3", "desraj", "desraj-4", "none", "none-1"):
+                yield Case("constrain.order_weight", f"{name}-{n}-{share}", (masses, accepted), STEPS[name])
+            yield Case("constrain.order_weight", f"total-{n}-{share}", (masses, accepted), {"total": 50.0})

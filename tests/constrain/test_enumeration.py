@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.constrain.enumeration import law, paths, weight
 
+from tests.constrain.enumeration import law, paths, weight
 from tokops.reference.constrain.masses import masses_op
 from tokops.reference.constrain.step import Options
 

@@ -41,9 +41,7 @@ class StateChecker:
 
     def __init__(self, op: str, states: Sequence[State | None], batch: int, vocab: int) -> None:
         if len(states) != batch:
-            raise ValueError(
-                f"{op}: argument 'check' must have one state per row, {batch}, got {len(states)}"
-            )
+            raise ValueError(f"{op}: argument 'check' must have {batch} states, got {len(states)}")
         self.op, self.states, self.vocab = op, states, vocab
         self.sizes = [self._size(row, state) for row, state in enumerate(states)]
         costs = [

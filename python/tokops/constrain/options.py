@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +14,10 @@ from .._scalars import boolean, choice, integer, real
 ESTIMATORS = ("auto", "rawrs", "desraj", "paper", "gawrs", "none", "exact")
 MAX_VOCAB = (1 << 19) - 1  # so that every sum of masses fits int64
 MAX_SEED = (1 << 64) - 1
+TEMPERATURE, TOP_K, TOP_P, MIN_P = 1.0, 0, 1.0, 0.0  # the defaults, known by identity: no checks
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """What turns logits into the distribution of a row."""
 
     inverse: float  # float32(1 / temperature); 1.0 when greedy
@@ -28,8 +27,10 @@ class Shape:
     min_p: float
 
 
-@dataclass(frozen=True)
-class StepOptions:
+PLAIN = Shape(1.0, False, TOP_K, TOP_P, MIN_P)
+
+
+class StepOptions(NamedTuple):
     """How a row is drawn and weighed; -1 stands for "no limit" and "never"."""
 
     estimator: str
@@ -43,6 +44,8 @@ class StepOptions:
 
 def checked_shape(op: str, temperature: Any, top_k: Any, top_p: Any, min_p: Any) -> Shape:
     """Return the options that shape a distribution, or raise naming the wrong one."""
+    if temperature is TEMPERATURE and top_k is TOP_K and top_p is TOP_P and min_p is MIN_P:
+        return PLAIN
     inverse = inverse_temperature(op, temperature)
     top_k = min(integer(op, "top_k", top_k, 0), MAX_VOCAB)
     top_p = real(op, "top_p", top_p, 0.0, 1.0)
@@ -113,7 +116,9 @@ def checked_int64(op: str, name: str, value: Any, batch: int, high: int) -> np.n
             raise TypeError(f"{op}: argument '{name}' must be int64[{batch}], got {array.dtype}")
         value = array.tolist()
     if hasattr(value, "__index__") and not isinstance(value, bool):
-        return np.full(batch, integer(op, name, value, 0, high), np.int64)
+        array = np.empty(batch, np.int64)
+        array.fill(integer(op, name, value, 0, high))
+        return array
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise TypeError(f"{op}: argument '{name}' must be int or int64[{batch}], got {type(value).__name__}")
     items = [integer(op, name, item, 0, high) for item in value]

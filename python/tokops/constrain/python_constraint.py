@@ -73,9 +73,12 @@ class PythonConstraint:
             return data, True
         decoder = codecs.getincrementaldecoder("utf-8")("strict")
         try:
-            return decoder.decode(data), not decoder.getstate()[0]
+            text, rest = decoder.decode(data), decoder.getstate()[0]
         except UnicodeDecodeError:
             return None
+        if len(rest) == 2 and rest[0] == 0xED and rest[1] >= 0xA0:  # a surrogate, which the decoder lets wait
+            return None
+        return text, not rest
 
     def ask(self, name: str, texts: list[Any]) -> list[bool]:
         """Call a predicate for each text, once for all when batched; TypeError unless it gives bools."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 OK, NO_VALID, KILLED, BAD_LOGITS = 0, 1, 2, 3
 
 
@@ -44,6 +46,4 @@ class StepResult(NamedTuple):
     hi: Any
 
 
-FIELD_DTYPES = StepResult(
-    "int64", "float64", "int8", "int32", "int64", "int64", "int64", "float64", "int64", "int64"
-)
+FIELD_DTYPES = [np.dtype(letter) for letter in ("i8", "f8", "i1", "i4", "i8", "i8", "i8", "f8", "i8", "i8")]

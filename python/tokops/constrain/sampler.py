@@ -8,17 +8,22 @@ remaining mass. A draw depends on the row's logits, the seed, its stream and ste
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
-from .._arrays import is_array, like, new_like
+from .._arrays import is_array, is_torch, like
 from .._ops import Entry
 from .._scalars import integer
 from .checker import drive, make_checker
 from .options import (
     MAX_SEED,
     MAX_VOCAB,
+    MIN_P,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
     Shape,
     StepOptions,
     checked_int64,
@@ -72,10 +77,10 @@ class Sampler:
         *,
         seed: int,
         streams: Any = None,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
+        temperature: float = TEMPERATURE,
+        top_k: int = TOP_K,
+        top_p: float = TOP_P,
+        min_p: float = MIN_P,
     ) -> None:
         batch = integer(NAME, "batch", batch, 0, (1 << 31) - 1)
         vocab = integer(NAME, "vocab", vocab, 1, MAX_VOCAB)
@@ -197,9 +202,11 @@ class Sampler:
             checker = make_checker(op, check, self._batch, self._vocab)
             self._rows.begin(options, checker.mask_cost)
             drive(self._rows, checker, self._vocab)
-        result = StepResult(*(new_like((self._batch,), dtype, self._logits) for dtype in FIELD_DTYPES))
-        self._rows.result(result)
-        return result
+        fields = [np.empty(self._batch, dtype) for dtype in FIELD_DTYPES]
+        self._rows.result(fields)
+        if is_torch(self._logits):
+            return StepResult._make(map(sys.modules["torch"].from_numpy, fields))
+        return StepResult._make(fields)
 
     def memory_bytes(self) -> int:
         """Return the bytes that the sampler holds."""

@@ -9,7 +9,7 @@ from .. import _cpu
 from .._arrays import is_array
 from .._ops import Entry
 from .checker import make_checker
-from .options import checked_options, checked_shape
+from .options import MIN_P, TEMPERATURE, TOP_K, TOP_P, checked_options, checked_shape
 from .result import StepResult
 from .sampler import Sampler
 
@@ -24,10 +24,10 @@ def awrs_step(
     estimator: str = "auto",
     streams: Any = None,
     steps: Any = 0,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    min_p: float = 0.0,
+    temperature: float = TEMPERATURE,
+    top_k: int = TOP_K,
+    top_p: float = TOP_P,
+    min_p: float = MIN_P,
     mask: Any = None,
     max_rejects: int | None = None,
     max_accepts: int = 2,

@@ -95,7 +95,7 @@ class NativeRows:
         """Answer everything from a mask; None: all that is open is allowed."""
         self.native.step_mask(self.logits, mask)
 
-    def result(self, fields: tuple[Any, ...]) -> None:
+    def result(self, fields: list[Array]) -> None:
         """Write the fields of a StepResult."""
         self.native.result(*fields)
 
@@ -170,10 +170,10 @@ class ReferenceRows:
         self.native.native.check_mask(mask)
         self.rows.step_mask(None if mask is None else mask_rows(mask))
 
-    def result(self, fields: tuple[Any, ...]) -> None:
+    def result(self, fields: list[Array]) -> None:
         """Write the fields of a StepResult."""
         for field, value in zip(fields, self.rows.result(), strict=True):
-            to_numpy(field)[...] = value
+            field[...] = value
 
     def memory_bytes(self) -> int:
         """Return the bytes held."""
