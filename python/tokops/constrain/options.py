@@ -108,6 +108,16 @@ def checked_options(
     )
 
 
+def checked_seed(op: str, value: Any) -> int:
+    """Return an int in [0, 2^64), which is wider than other integers."""
+    number = int(value) if isinstance(value, np.integer) else value
+    if type(number) is int and 0 <= number <= MAX_SEED:
+        return number
+    if type(number) is int and number > MAX_SEED:
+        raise ValueError(f"{op}: argument 'seed' must be below 2^64, got {number}")
+    return integer(op, "seed", number, 0)
+
+
 def checked_int64(op: str, name: str, value: Any, batch: int, high: int) -> np.ndarray[Any, Any]:
     """Return int64[batch] from an int, a sequence of ints or an integer array, each in [0, high]."""
     if isinstance(value, np.ndarray) or is_torch(value):

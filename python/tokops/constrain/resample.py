@@ -14,7 +14,7 @@ import numpy as np
 from .. import _cpu
 from .._arrays import is_array, like, to_numpy
 from .._scalars import choice, integer
-from .options import MAX_SEED
+from .options import checked_seed
 
 NAME = "constrain.resample"
 METHODS = ("multinomial", "stratified", "systematic", "residual")
@@ -47,7 +47,7 @@ def resample(weights: Any, n: int, *, method: str = "multinomial", seed: int, st
     """
     choice(NAME, "method", method, METHODS)
     n = integer(NAME, "n", n, 0, (1 << 28) - 1)
-    seed, step = integer(NAME, "seed", seed, 0, MAX_SEED), integer(NAME, "step", step, 0, (1 << 32) - 1)
+    seed, step = checked_seed(NAME, seed), integer(NAME, "step", step, 0, (1 << 32) - 1)
     p = _probabilities(weights)
     if method == "residual":
         copies = np.floor(n * p).astype(np.int64)

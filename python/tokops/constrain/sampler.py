@@ -18,7 +18,6 @@ from .._ops import Entry
 from .._scalars import integer
 from .checker import drive, make_checker
 from .options import (
-    MAX_SEED,
     MAX_VOCAB,
     MIN_P,
     TEMPERATURE,
@@ -28,6 +27,7 @@ from .options import (
     StepOptions,
     checked_int64,
     checked_options,
+    checked_seed,
     checked_shape,
 )
 from .result import FIELD_DTYPES, StepResult
@@ -89,7 +89,7 @@ class Sampler:
 
     def _set(self, op: str, batch: int, vocab: int, seed: Any, streams: Any, shape: Shape) -> None:
         self._op, self._batch, self._vocab, self._shape = op, batch, vocab, shape
-        seed = integer(op, "seed", seed, 0, MAX_SEED)
+        seed = checked_seed(op, seed)
         ids = (
             np.arange(batch, dtype=np.int64)
             if streams is None
