@@ -3,7 +3,7 @@
 
 Encodes a list of medicines, writes ``n`` molecules with a checker that every one has to pass, reads only
 the selected part of the KV cache, keeps the ``k`` most different molecules, and compares every operator with
-its reference. Needs the extra ``demo`` (rich, partialsmiles); a minute on 2 cores; no network, no torch.
+its reference. Needs the extra ``demo`` (rich, partialsmiles); ten seconds on 2 cores; no network, no torch.
 """
 
 from __future__ import annotations
