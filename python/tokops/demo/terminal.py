@@ -6,10 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
 from .job import Progress as OnProgress
 from .job import Result
 from .report import facts, seconds
@@ -18,6 +14,8 @@ from .report import facts, seconds
 @contextmanager
 def progress_bar() -> Iterator[OnProgress]:
     """Give a function ``(stage, done, total)`` that draws one bar per stage."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description:<27}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
     with Progress(*columns) as bars:
@@ -32,6 +30,9 @@ def progress_bar() -> Iterator[OnProgress]:
 
 def show(result: Result) -> None:
     """Print the result; kept molecules carry a star."""
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(highlight=False)
     console.print(f"\n{len(result.molecules)} molecules, the {len(result.kept)} most different marked *")
     for place, molecule in enumerate(result.molecules):
