@@ -11,6 +11,7 @@
 #include "bind/bind_core.h"
 #include "bind/bpe_text.h"
 #include "bind/tensor_arg.h"
+#include "bpe/decoder.h"
 #include "bpe/encoder.h"
 #include "tokops/thread_pool.h"
 
@@ -194,33 +195,38 @@ OffsetBuffer count_batch(const bpe::Encoder& core, const char* operation, const 
   return numbers;
 }
 
-int64_t token_at(const char* operation, py::handle item, std::size_t place) {
-  const auto index =
-      py::reinterpret_steal<py::object>(PyIndex_Check(item.ptr()) ? PyNumber_Index(item.ptr()) : nullptr);
-  if (!index) {
+int64_t token_at(const char* operation, PyObject* item, std::size_t place) {
+  if (PyLong_CheckExact(item)) {
+    const long value = PyLong_AsLong(item);  // -1 with an error set beyond 63 bits
+    if (value >= 0 && value <= 0xFFFFFFFFL) {
+      return value;
+    }
+    PyErr_Clear();
+  } else {
+    const auto index = py::reinterpret_steal<py::object>(PyIndex_Check(item) ? PyNumber_Index(item) : nullptr);
+    if (index) {
+      return token_at(operation, index.ptr(), place);
+    }
     PyErr_Clear();
     throw py::type_error(std::string(operation) + ": tokens[" + std::to_string(place) + "] must be int, got " +
-                         Py_TYPE(item.ptr())->tp_name);
+                         Py_TYPE(item)->tp_name);
   }
-  int overflow = 0;
-  const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
-  if (overflow != 0 || value < 0 || value > 0xFFFFFFFFLL) {
-    const std::string message =
-        std::string(operation) + ": tokens[" + std::to_string(place) + "] must be in [0, 2**32)";
-    PyErr_SetString(PyExc_OverflowError, message.c_str());
-    throw py::error_already_set();
-  }
-  return value;
+  const std::string message = std::string(operation) + ": tokens[" + std::to_string(place) + "] must be in [0, 2**32)";
+  PyErr_SetString(PyExc_OverflowError, message.c_str());
+  throw py::error_already_set();
 }
 
 std::vector<int64_t> read_tokens(const char* operation, py::handle tokens) {
   std::vector<int64_t> out;
-  if (PyList_Check(tokens.ptr()) || PyTuple_Check(tokens.ptr())) {
-    const auto sequence = py::reinterpret_borrow<py::sequence>(tokens);
-    out.reserve(sequence.size());
-    for (std::size_t i = 0; i < sequence.size(); ++i) {  // the size is read anew: __index__ may change a list
-      const py::object item = sequence[i];
-      out.push_back(token_at(operation, item, i));
+  if (PyTuple_Check(tokens.ptr()) || PyList_Check(tokens.ptr())) {
+    // A tuple of its own items cannot change while __index__ of one of them runs, a list could.
+    const auto items = py::reinterpret_steal<py::object>(PySequence_Tuple(tokens.ptr()));
+    if (!items) {
+      throw py::error_already_set();
+    }
+    out.resize(static_cast<std::size_t>(PyTuple_GET_SIZE(items.ptr())));
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = token_at(operation, PyTuple_GET_ITEM(items.ptr(), static_cast<Py_ssize_t>(i)), i);
     }
     return out;
   }
@@ -248,27 +254,18 @@ std::vector<int64_t> read_tokens(const char* operation, py::handle tokens) {
 
 py::bytes decode(const bpe::Encoder& core, const char* operation, py::handle tokens, bool skip_special_tokens) {
   const std::vector<int64_t> ids = read_tokens(operation, tokens);
-  std::vector<bpe::Bytes> spellings(ids.size());
-  std::size_t total = 0;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const auto spelling = core.vocabulary.spell(ids[i]);
-    if (!spelling.known) {
-      const std::string id = py::str(tokens[py::int_(i)]);
-      throw py::key_error(std::string(operation) + ": no token has id " + id + " (position " + std::to_string(i) + ")");
-    }
-    if (!(skip_special_tokens && spelling.special)) {
-      spellings[i] = spelling.bytes;
-      total += spelling.bytes.size();
-    }
+  const bpe::Decoding decoding = bpe::decode(core.vocabulary, ids, skip_special_tokens);
+  if (decoding.place >= 0) {
+    const std::string id = py::str(tokens[py::int_(decoding.place)]);
+    throw py::key_error(std::string(operation) + ": no token has id " + id + " (position " +
+                        std::to_string(decoding.place) + ")");
   }
-  auto out = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(total)));
+  auto out =
+      py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(decoding.size)));
   if (!out) {
     throw py::error_already_set();
   }
-  char* to = PyBytes_AS_STRING(out.ptr());
-  for (const bpe::Bytes bytes : spellings) {
-    to = std::copy(bytes.begin(), bytes.end(), to);
-  }
+  bpe::write(decoding, reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(out.ptr())));
   return out;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ByteTable: byte strings numbered in order of insertion, found by open addressing.
 // Strings up to 8 bytes are compared inside the 16-byte entry; longer ones by a 64-bit hash, then by their bytes in
-// the arena. Half full at most. find() touches one cache line for short strings and never allocates.
+// the arena. Half full at most. find() touches one cache line for short strings and never allocates. Behind each
+// string of the table at least kPadding more bytes may be read.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@ using Bytes = std::span<const uint8_t>;
 class ByteTable {
  public:
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+  static constexpr std::size_t kPadding = 16;
 
   explicit ByteTable(int64_t expected = 0) { resize(expected); }
 
@@ -55,8 +57,8 @@ class ByteTable {
       resize(2 * (size() + 1));
     }
     const auto index = static_cast<uint32_t>(size());
-    arena_.insert(arena_.end(), data, data + length);
-    offsets_.push_back(static_cast<int64_t>(arena_.size()));
+    arena_.insert(arena_.end() - kPadding, data, data + length);
+    offsets_.push_back(static_cast<int64_t>(arena_.size() - kPadding));
     place({key_of(data, length), static_cast<uint32_t>(length), index});
     return index;
   }
@@ -130,7 +132,7 @@ class ByteTable {
 
   std::vector<Entry> entries_;
   std::size_t mask_ = 0;
-  std::vector<uint8_t> arena_;
+  std::vector<uint8_t> arena_ = std::vector<uint8_t>(kPadding);
   std::vector<int64_t> offsets_{0};
 };
 

@@ -2,8 +2,9 @@
 r"""Patterns without a name: spans by the package ``regex``, with its Unicode replaced by the pinned tables.
 
 ``regex`` follows a newer Unicode and Python's rules for ``$``; every property and class escape is therefore written
-out as explicit code-point ranges of Unicode 16.0.0 before compiling, ``$`` becomes ``\\Z``, and set operators get
-VERSION1. What has no table is a ValueError that names it. Text that the pattern does not match is dropped.
+out as explicit code-point ranges of Unicode 16.0.0 before compiling, ``$`` becomes ``\Z``, set operators get
+VERSION1, and case folds character by character. What has no table is a ValueError that names it. Text that the
+pattern does not match is dropped.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Splitter:
             ) from error
         translated = translate(operation, pattern)
         try:
-            self._compiled: Any = regex.compile(translated, regex.V1)
+            self._compiled: Any = regex.compile("(?V1-f)" + translated)
         except regex.error as error:
             raise ValueError(f"{operation}: argument 'pattern' is no valid regex: {error}") from error
 

@@ -82,7 +82,7 @@ def _text(piece: bytes) -> str:
 def _gpt2_byte_order() -> list[int]:
     """Bytes by the code points that GPT-2 spells them with: printable ones as themselves, the others from U+0100 on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    return printable + [b for b in range(256) if b not in set(printable)]
+    return printable + sorted(set(range(256)) - set(printable))
 
 
 def _characters(

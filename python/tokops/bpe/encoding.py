@@ -146,6 +146,8 @@ class Encoding:
         TypeError, ValueError
             Not text; a byte for which the vocabulary has no token.
         """
+        if self._plain:
+            return self._core.encode("encode_ordinary", text)  # type: ignore[no-any-return]
         return self._encode("encode_ordinary", text, None)
 
     def encode(

@@ -8,6 +8,8 @@ one rule serves text and bytes. Surrogates of a ``str`` input are joined or beco
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -47,9 +49,8 @@ class BpeCore:
         self.pattern = pattern
         self.ignore_merges = ignore_merges
         self.rank = by_concatenation(self.ranks) if merges is None else by_list(list(merges))
-        self.special_ids = set(specials.values())
-        self.tokens = {i: token for token, i in self.ranks.items()}
-        self.tokens |= {i: text.encode() for text, i in specials.items()}
+        self.special_bytes = {i: text.encode() for text, i in specials.items()}
+        self.tokens = self.special_bytes | {i: token for token, i in self.ranks.items()}
 
     def specials(self, chosen: Mapping[str, int]) -> dict[str, int]:
         """Make what ``find``, ``parts`` and ``encode`` take as a set of special texts."""
@@ -74,12 +75,12 @@ class BpeCore:
         for part in _cut(read_text(operation, text), specials):
             if isinstance(part, int):
                 ids.append(part)
-                offset += len(self.tokens[part])
+                offset += len(self.special_bytes[part])
                 continue
-            characters = [len(to_bytes(c)) for c in part]
+            byte_at = list(accumulate((len(to_bytes(c)) for c in part), initial=offset))
             for start, end in spans(part, self.pattern):
-                ids += self._piece(operation, to_bytes(part[start:end]), offset + sum(characters[:start]))
-            offset += sum(characters)
+                ids += self._piece(operation, to_bytes(part[start:end]), byte_at[start])
+            offset = byte_at[-1]
         return ids
 
     def encode_pieces(self, operation: str, pieces: Iterable[bytes]) -> list[int]:
@@ -117,11 +118,10 @@ class BpeCore:
     def decode(self, operation: str, tokens: Any, skip_special_tokens: bool = False) -> bytes:
         """Bytes of the tokens, joined."""
         out = []
-        for place, token in enumerate(tokens):
-            value = int(token)
+        for place, value in enumerate(_token_values(operation, tokens)):
             if value not in self.tokens:
                 raise KeyError(f"{operation}: no token has id {value} (position {place})")
-            if not (skip_special_tokens and value in self.special_ids):
+            if not (skip_special_tokens and value in self.special_bytes):
                 out.append(self.tokens[value])
         return b"".join(out)
 
@@ -135,6 +135,20 @@ class BpeCore:
                     f"{operation}: no token for byte 0x{byte[0]:02X} at byte offset {offset + i}"
                 )
         return [self.ranks[part] for part in merge(single, self.rank)]
+
+
+def _token_values(operation: str, tokens: Any) -> list[int]:
+    if isinstance(tokens, np.ndarray):
+        return [int(token) for token in tokens]
+    values = []
+    for place, token in enumerate(tokens):
+        try:
+            values.append(index(token))
+        except TypeError:
+            raise TypeError(f"{operation}: tokens[{place}] must be int, got {type(token).__name__}") from None
+        if not 0 <= values[-1] < 1 << 32:
+            raise OverflowError(f"{operation}: tokens[{place}] must be in [0, 2**32)")
+    return values
 
 
 def _next_special(text: str, start: int, specials: dict[str, int]) -> tuple[int, str] | None:
