@@ -271,7 +271,7 @@ py::bytes decode(const bpe::Encoder& core, const char* operation, py::handle tok
 
 template <class Buffer>
 void register_buffer(py::module_& m, const char* name) {
-  py::class_<Buffer>(m, name, py::buffer_protocol()).def_buffer([](Buffer& buffer) {
+  py::class_<Buffer>(m, name, plain_type(), py::is_final(), py::buffer_protocol()).def_buffer([](Buffer& buffer) {
     return py::buffer_info(buffer.values.data(), static_cast<py::ssize_t>(buffer.values.size()));
   });
 }
@@ -281,8 +281,8 @@ void register_buffer(py::module_& m, const char* name) {
 void register_bpe(py::module_& m) {
   register_buffer<IdBuffer>(m, "IdBuffer");
   register_buffer<OffsetBuffer>(m, "OffsetBuffer");
-  py::class_<Specials>(m, "BpeSpecials");
-  py::class_<bpe::Encoder>(m, "BpeCore")
+  py::class_<Specials>(m, "BpeSpecials", plain_type(), py::is_final());
+  py::class_<bpe::Encoder>(m, "BpeCore", plain_type(), py::is_final())
       .def(py::init(&make_encoder), py::arg("ranks"), py::arg("specials"), py::arg("pattern"), py::arg("merges"),
            py::arg("ignore_merges"))
       .def(

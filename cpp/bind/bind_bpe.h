@@ -17,6 +17,9 @@ struct OffsetBuffer {
   std::vector<int64_t> values;
 };
 
+// Classes of a plain `type`, not of pybind11's metaclass: nothing inherits from them.
+inline pybind11::metaclass plain_type() { return pybind11::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)); }
+
 void register_bpe_training(pybind11::module_& m);
 
 }  // namespace tokops

@@ -133,12 +133,12 @@ class LockedTrainer {
 }  // namespace
 
 void register_bpe_training(py::module_& m) {
-  py::class_<Counter>(m, "BpeCounter")
+  py::class_<Counter>(m, "BpeCounter", plain_type(), py::is_final())
       .def(py::init<const std::string&>(), py::arg("pattern"))
       .def("pieces", &Counter::pieces, py::arg("operation"), py::arg("text"))
       .def("add", &Counter::add, py::arg("operation"), py::arg("texts"))
       .def("items", &Counter::items);
-  py::class_<LockedTrainer>(m, "BpeTrainer")
+  py::class_<LockedTrainer>(m, "BpeTrainer", plain_type(), py::is_final())
       .def(py::init([](py::handle ids, py::handle offsets, py::handle counts, const py::list& vocab, int64_t vocab_size,
                        uint64_t min_frequency, int64_t max_token_length, bool characters) {
              std::vector<std::string> tokens;

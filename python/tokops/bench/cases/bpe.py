@@ -22,7 +22,7 @@ PATTERN = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SCRIPTS = {
-    "latin": "ka ro mi te lu sen tor an is the pro con de",
+    "latin": "ka ro mi ta lu sen tor an is the pro con de",
     "other": "ка ро ми те лу 你 好 世 界 是 का री मे ñá",  # noqa: RUF001 - other scripts are meant
 }
 
@@ -148,8 +148,10 @@ def train_large() -> Subject:
         made = tokenizers.Tokenizer(tokenizers.models.BPE())
         made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
         alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-        options = {"vocab_size": 4096, "initial_alphabet": alphabet, "show_progress": False}
-        made.train_from_iterator(texts, tokenizers.trainers.BpeTrainer(**options))
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=4096, initial_alphabet=alphabet, show_progress=False
+        )
+        made.train_from_iterator(texts, trainer)
         return sorted(made.get_vocab(), key=made.get_vocab().__getitem__)
 
     def ours() -> list[bytes]:
