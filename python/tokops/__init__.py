@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from . import bpe, constrain, kv, prune
     from .bpe import Encoding
     from .constrain import awrs_step
-    from .kv import topk
+    from .kv.topk import topk
     from .prune import maxmin_select
 
 _FAMILIES = ("bpe", "constrain", "kv", "prune")
