@@ -15,12 +15,6 @@ from tokops import kv, threads, use_backend
 BACKENDS = ["reference", "cpp"]
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    with use_backend(request.param):
-        yield request.param
-
-
 def brute(values, k, largest=True):
     """The k best positions by comparing pairs: NaN never, equal values by position."""
     usable = [i for i, v in enumerate(values) if v == v]
