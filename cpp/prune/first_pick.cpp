@@ -24,8 +24,7 @@ void reduce_rows(const Segment& segment, bool above_only, std::span<double> valu
     std::vector<double> distance(static_cast<std::size_t>(n));
     for (int64_t i = begin; i < end; ++i) {
       const int64_t from = above_only ? i + 1 : 0;
-      canonical_distances(segment, segment.rows.row(i), segment.rows.square[i], from, n, wide.data(),
-                          distance.data());
+      canonical_distances(segment, segment.rows.row(i), segment.rows.square[i], from, n, wide.data(), distance.data());
       double& kept = value[static_cast<std::size_t>(i)];
       for (int64_t j = from; j < n; ++j) {
         if (j != i) {

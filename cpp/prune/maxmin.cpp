@@ -72,7 +72,12 @@ Status check_offsets(const TensorView& offsets, int64_t rows, int code) {
 class Call {
  public:
   Call(const MaxminTensors& tensors, const MaxminOptions& options)
-      : t_(tensors), options_(options), batch_(!tensors.offsets.present()), x_(tensors.x), outside_(tensors.outside), d_(tensors.x.shape[2]) {}
+      : t_(tensors),
+        options_(options),
+        batch_(!tensors.offsets.present()),
+        x_(tensors.x),
+        outside_(tensors.outside),
+        d_(tensors.x.shape[2]) {}
 
   Status run() {
     if (Status bad = prepare(); !bad.ok()) {
@@ -84,8 +89,8 @@ class Call {
     parallel_for(count, 1, [&](int64_t begin, int64_t end) {
       for (int64_t s = begin; s < end; ++s) {
         const auto at = static_cast<std::size_t>(s);
-        const std::span<Pick> mine = std::span(picks).subspan(
-            static_cast<std::size_t>(places_[at]), static_cast<std::size_t>(places_[at + 1] - places_[at]));
+        const std::span<Pick> mine = std::span(picks).subspan(static_cast<std::size_t>(places_[at]),
+                                                              static_cast<std::size_t>(places_[at + 1] - places_[at]));
         counts[at] = select(segments_[at], mine);
       }
     });
@@ -146,8 +151,8 @@ class Call {
     segment.rows = segment.given;
     segment.type = t_.x.dtype;
     segment.d = d_;
-    segment.metric = segment.type == DType::kFloat32 && options_.metric == Metric::kRounded ? Metric::kCosine
-                                                                                             : options_.metric;
+    segment.metric =
+        segment.type == DType::kFloat32 && options_.metric == Metric::kRounded ? Metric::kCosine : options_.metric;
     segment.min_distance = options_.min_distance;
     segment.weights = t_.weights.present() ? t_.weights.as<const float>() + begin : nullptr;
     if (t_.outside_offsets.present()) {

@@ -26,8 +26,8 @@ enum MaxminCode : int {
 };
 
 struct MaxminOptions {
-  int64_t k = 0;       // without budgets
-  int64_t width = 0;   // places in all, or per item of a batch
+  int64_t k = 0;      // without budgets
+  int64_t width = 0;  // places in all, or per item of a batch
   Metric metric = Metric::kCosine;
   First first = First::kIsolated;
   double min_distance = 0;

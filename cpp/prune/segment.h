@@ -25,9 +25,9 @@ enum class Metric { kCosine, kEuclidean, kRounded };  // kRounded: unit rows of 
 enum class First { kIsolated, kFarthestPair, kMedoid, kRow };
 
 struct Segment {
-  Rows rows;     // in kRounded: the unit rows
-  Rows given;    // the caller's rows
-  Rows outside;  // kept before, not among the rows; in kRounded unit rows
+  Rows rows;                         // in kRounded: the unit rows
+  Rows given;                        // the caller's rows
+  Rows outside;                      // kept before, not among the rows; in kRounded unit rows
   std::span<const int64_t> anchors;  // rows of the segment that are kept already, plus anchor_shift
   int64_t anchor_shift = 0;
   const float* weights = nullptr;  // one per row, or null

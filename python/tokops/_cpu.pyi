@@ -259,6 +259,12 @@ def kv_decode_attention(
 ) -> None: ...
 
 # --- prune
+def prune_compact(
+    x: Any, keep: Any, pad: Any, width: int, min_keep: int, out: Any, mask: Any, index: Any, lengths: Any
+) -> None: ...
+def prune_compact_ragged(
+    x: Any, cu_seqlens: Any, keep: Any, width: int, out: Any, out_cu_seqlens: Any, index: Any
+) -> None: ...
 def prune_maxmin(
     x: Any,
     cu_seqlens: Any | None,

@@ -18,6 +18,7 @@ def cases() -> Iterator[Case]:
     yield from _options()
     yield from _degenerate()
     yield from _errors()
+    yield from _compact()
 
 
 def _case(name: str, x: np.ndarray, k: object = None, **options: object) -> Case:
@@ -100,3 +101,27 @@ def _errors() -> Iterator[Case]:
     yield Case(SELECT, "float64", (np.ones((4, 3)), 2), error=TypeError)
     weights = np.array([1, 1, -1, 1], np.float32)
     yield Case(SELECT, "weight", (np.ones((4, 3), np.float32), 2), {"weights": weights}, error=ValueError)
+
+
+def _compact() -> Iterator[Case]:
+    rng = np.random.default_rng(5)
+    for name, x in (
+        ("f32", dyadic(rng, 3, 9, 4)),
+        ("bf16", bf16(dyadic(rng, 3, 9))),
+        ("i64", rng.integers(0, 99, (3, 9, 2, 2))),
+        ("u16", rng.integers(0, 65536, (3, 9, 2)).astype(np.uint16)),
+        ("bool", rng.random((3, 9)) < 0.5),
+    ):
+        keep = rng.random((3, 9)) < 0.4
+        keep[1] = False
+        ids = np.array([[8, 0, 3], [2, -1, -1], [-1, -1, -1]])
+        offsets = np.array([0, 4, 4, 9], np.int32)
+        yield Case("prune.compact_tokens", f"mask-{name}", (x, keep))
+        yield Case(
+            "prune.compact_tokens", f"ids-{name}", (x, ids), {"capacity": 6, "pad_value": 1, "min_keep": 1}
+        )
+        yield Case("prune.compact_tokens_ragged", f"mask-{name}", (x[0], offsets, keep[0]))
+        yield Case("prune.compact_tokens_ragged", f"ids-{name}", (x[0], offsets, np.array([3, 1, 8, 8])))
+    bad = np.array([[9], [0], [0]])
+    yield Case("prune.compact_tokens", "range", (dyadic(rng, 3, 9), bad), error=ValueError)
+    yield Case("prune.compact_tokens", "narrow", (dyadic(rng, 3, 9), keep), {"capacity": 1}, error=ValueError)
