@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-_NUMPY_TO_RESULT = {np.dtype(np.uint16): np.dtype(np.float32)}
-
 
 def is_torch(x: Any) -> bool:
     """Tell whether ``x`` is a torch tensor."""
@@ -31,24 +29,23 @@ def is_array(x: Any) -> bool:
     return isinstance(x, np.ndarray) or is_torch(x)
 
 
-def new_numpy(shape: tuple[int, ...], dtype: Any, like: Any) -> np.ndarray[Any, Any]:
-    """An uninitialised numpy array; uint16 stands for bfloat16 bits and gives float32."""
-    return np.empty(shape, dtype if type(dtype) is str else _NUMPY_TO_RESULT.get(np.dtype(dtype), dtype))
+def dtype_of(library: str, name: str) -> Any:
+    """The dtype called ``name`` of "numpy" or "torch"."""
+    return np.dtype(name) if library == "numpy" else getattr(sys.modules["torch"], name)
 
 
-def new_torch(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
-    """An uninitialised torch tensor on the device of ``like``."""
-    torch = sys.modules["torch"]
-    if type(dtype) is str:
-        dtype = getattr(torch, dtype)
-    elif dtype is getattr(torch, "uint16", None):
-        dtype = torch.float32
-    return like.new_empty(*shape, dtype=dtype) if shape else like.new_empty((), dtype=dtype)
+def result_dtype(dtype: Any) -> Any:
+    """The dtype of a result that follows an argument: uint16 stands for bfloat16 bits and gives float32."""
+    if str(dtype).removeprefix("torch.") == "uint16":
+        return dtype_of("numpy" if isinstance(dtype, np.dtype) else "torch", "float32")
+    return dtype
 
 
-def new_like(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
-    """An uninitialised array in the library of ``like``."""
-    return new_torch(shape, dtype, like) if is_torch(like) else new_numpy(shape, dtype, like)
+def new_like(shape: tuple[int, ...], dtype: str, like: Any) -> Any:
+    """An uninitialised array in the library and on the device of ``like``."""
+    if is_torch(like):
+        return like.new_empty(shape, dtype=dtype_of("torch", dtype))
+    return np.empty(shape, dtype)
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:

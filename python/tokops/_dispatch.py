@@ -100,7 +100,7 @@ def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any
     if backend == "reference":
         return _run_reference(op, arguments, out)
     if backend == "cuda":
-        return _run_cuda(op, arguments, out, _arrays.new_numpy)
+        return _run_cuda(op, arguments, out)
     if out is None:
         try:
             out = op.allocate_numpy(*arguments)
@@ -126,10 +126,10 @@ def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None,
     if backend == "reference":
         return _run_reference(op, arguments, out)
     if backend == "cuda" or (first.is_cuda and backend is None):
-        return _run_cuda(op, arguments, out, _arrays.new_torch)
+        return _run_cuda(op, arguments, out)
     if out is None:
         try:
-            out = op.allocate(_arrays.new_torch, *arguments)
+            out = op.allocate_torch(*arguments)
         except Exception:
             _check(op, _cpu, arguments)
             raise
@@ -137,7 +137,7 @@ def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None,
     return out[0] if op.single else out
 
 
-def _run_cuda(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, new: Any) -> Any:
+def _run_cuda(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
     """Run the CUDA function; its temporary memory comes from the caller's library, as the results do."""
     native = cuda_module()
     workspace_bytes = getattr(native, f"{op.name}_workspace_bytes", None)
@@ -147,8 +147,9 @@ def _run_cuda(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, n
         )
     bytes_needed = workspace_bytes(*arguments)  # reads all arguments, and says what is wrong with them
     if out is None:
-        out = op.allocate(new, *arguments)
-    getattr(native, op.name)(*arguments, *out, new((bytes_needed,), "uint8", arguments[0]))
+        out = op.allocate(*arguments)
+    workspace = _arrays.new_like((bytes_needed,), "uint8", arguments[0])
+    getattr(native, op.name)(*arguments, *out, workspace)
     return out[0] if op.single else out
 
 
@@ -172,7 +173,7 @@ def _run_reference(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | No
         getattr(_cpu, op.name)(*arguments, *out)  # what is wrong with the outputs; they are overwritten below
     results = load(op.reference)(*(_arrays.to_numpy(a) if _arrays.is_array(a) else a for a in arguments))
     results = results if isinstance(results, tuple) else (results,)
-    made = op.allocate(_arrays.new_like, *arguments) if out is None else out
+    made = op.allocate(*arguments) if out is None else out
     for target, result in zip(made, results, strict=True):
         _arrays.assign(target, result)
     return made[0] if op.single else made

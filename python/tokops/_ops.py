@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -102,10 +103,19 @@ class Op:
         self.parameters = _parameters(schema)
         self.float_results = any(isinstance(r, Like) or r.dtypes[0] in FLOATS for r in self.returns.values())
         self.single = len(self.returns) == 1
-        self.allocate = _allocator(self)
-        self.allocate_numpy = _allocator(self, numpy=True)
+        self.allocate_numpy = _allocator(self, "numpy")
         self.native = _dispatch.native_function(name)
         REGISTRY[name] = self
+
+    @cached_property
+    def allocate_torch(self) -> Callable[..., tuple[Any, ...]]:
+        """Make all results as torch tensors beside the first argument; made at the first torch call."""
+        return _allocator(self, "torch")
+
+    def allocate(self, *arguments: Any) -> tuple[Any, ...]:
+        """Make all results in the library of the first argument."""
+        torch = _arrays.is_torch(arguments[0])
+        return self.allocate_torch(*arguments) if torch else self.allocate_numpy(*arguments)
 
     def __call__(self, *arguments: Any, out: tuple[Any, ...] | None = None) -> Any:
         return _dispatch.call(self, arguments, out)
@@ -124,14 +134,14 @@ def _parameters(schema: str) -> tuple[tuple[str, str], ...]:
     return tuple((kind, name) for kind, name in pairs)
 
 
-def _allocator(op: Op, *, numpy: bool = False) -> Callable[..., tuple[Any, ...]]:
-    """Make ``allocate(new, *arguments)``, which allocates all results with ``new(shape, dtype, like)``.
+def _allocator(op: Op, library: str) -> Callable[..., tuple[Any, ...]]:
+    """Make ``allocate(*arguments)``, which allocates all results, uninitialised, in one library.
 
-    The code is the straight line a person would write: read the sizes off the arguments, then one ``new`` per
-    result. With ``numpy`` it is ``allocate(*arguments)`` and calls ``np.empty`` itself: the path of small calls.
+    The code is the straight line a person would write: read the sizes off the arguments, then one ``np.empty`` or
+    ``new_empty`` per result, with its dtype at hand.
     """
     names = [name for _, name in op.parameters]
-    lines = [f"def allocate({', '.join(names if numpy else ['new', *names])}):"]
+    lines = [f"def allocate({', '.join(names)}):"]
     text = " ".join([*op.symbols.values(), *(result.shape for result in op.returns.values())])
     wanted = set(re.findall(r"[A-Za-z_]\w*", text)) - {name for _, name in op.parameters}
     for name in (name for kind, name in op.parameters if kind == "Tensor"):  # optional tensors size no result
@@ -148,19 +158,20 @@ def _allocator(op: Op, *, numpy: bool = False) -> Callable[..., tuple[Any, ...]]
                 place = f"[: len(shape) - {len(axes) - 1}]" if i == 0 else f"[{i - len(axes)}]"
             lines.append(f"    {symbol} = shape{place}")
     lines += [f"    {symbol} = {code}" for symbol, code in op.symbols.items()]
-    scope: dict[str, Any] = {"min": min, "max": max, "tuple": tuple, "len": len}
+    scope: dict[str, Any] = {"min": min, "max": max, "len": len, "np": np, "like": _arrays.result_dtype}
     made = []
     for i, result in enumerate(op.returns.values()):
-        sizes = ", ".join(f"*{axis[:-1]}" if axis.endswith("?") else axis for axis in result.shape.split())
+        axes = result.shape.split()
+        sizes = ", ".join(f"*{axis[:-1]}" if axis.endswith("?") else axis for axis in axes)
         shape = f"({sizes},)" if sizes else "()"
-        if numpy and isinstance(result, Arg):
-            scope |= {"empty": np.empty, f"dtype{i}": np.dtype(result.dtypes[0])}
-            made.append(f"empty({shape}, dtype{i})")
-        else:
-            if numpy:
-                scope["new"] = _arrays.new_numpy
-            dtype = f"{result.name}.dtype" if isinstance(result, Like) else repr(result.dtypes[0])
-            made.append(f"new({shape}, {dtype}, {names[0]})")
+        if isinstance(result, Arg):
+            scope[f"dtype{i}"] = _arrays.dtype_of(library, result.dtypes[0])
+        dtype = f"dtype{i}" if isinstance(result, Arg) else f"like({result.name}.dtype)"
+        if library == "numpy":
+            made.append(f"np.empty({shape}, {dtype})")
+        else:  # sizes as separate arguments are cheaper, but there must be one
+            fixed = any(not axis.endswith("?") for axis in axes)
+            made.append(f"{names[0]}.new_empty({sizes if fixed else shape}, dtype={dtype})")
     lines.append(f"    return ({', '.join(made)},)")
     exec("\n".join(lines), scope)  # noqa: S102 - the text is made above from declarations, never from input
     function: Callable[..., tuple[Any, ...]] = scope["allocate"]

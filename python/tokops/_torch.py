@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from . import _arrays, _dispatch, constrain, kv, prune
+from . import _dispatch, constrain, kv, prune
 from ._ops import REGISTRY, Op
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _register(op: Op) -> Callable[..., Any]:
         return _dispatch.call(op, arguments, None)
 
     def fake(*arguments: Any) -> Any:
-        made = op.allocate(_arrays.new_torch, *arguments)
+        made = op.allocate_torch(*arguments)
         return made[0] if op.single else made
 
     custom = torch.library.custom_op(f"tokops::{op.name}", eager, mutates_args=(), schema=op.schema)
