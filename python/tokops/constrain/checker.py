@@ -143,6 +143,9 @@ def drive(rows: NativeRows | ReferenceRows, checker: CallableChecker | StateChec
         asking, tokens = rows.asking()
         if len(asking) == 0:
             return
+        if tokens.min() >= 0:
+            rows.answer(asking, checker.ask(asking, tokens))
+            continue
         whole: dict[int, Array] = {}  # rows without a mask that need every open token answered
         for row, token in zip(asking[tokens < 0].tolist(), tokens[tokens < 0].tolist(), strict=True):
             mask = checker.mask(row)
