@@ -103,24 +103,33 @@ struct Sums {
   Masses open;
 };
 
-template <class E, bool kMasked>
+// Adds the lanes of v whose token, from i on, is open.
+TOKOPS_INLINE void add_open(Ints& sum, const Ints& v, const uint32_t* open, int64_t i) {
+#if defined(__x86_64__) && TOKOPS_LEVEL >= 4
+  const auto bits = static_cast<__mmask16>(open[i >> 5] >> (i & 31));
+  const __m512i old = as<__m512i>(sum);
+  sum = as<Ints>(_mm512_mask_add_epi32(old, bits, old, as<__m512i>(v)));
+#else
+  sum += v & open_lanes(open, i);
+#endif
+}
+
+// kOpen: tokens above top are there, and closed.
+enum class Which { kAll, kOpenBelowTop, kOpen };
+
+template <class E, Which kWhich>
 TOKOPS_INLINE void add_lanes(const LogitRow& row, float top, const uint32_t* open, int64_t i, const Floats& raw,
                              Sums& sums) {
-  if constexpr (kMasked) {
-    const Masses mass = lane_masses(capped<E>(row, top, raw));
-    const Ints lanes = open_lanes(open, i);
-    sums.all.high += mass.high;
-    sums.all.low += mass.low;
-    sums.open.high += mass.high & lanes;
-    sums.open.low += mass.low & lanes;
-  } else {
-    const Masses mass = lane_masses(relative<E>(row, top, raw));
-    sums.all.high += mass.high;
-    sums.all.low += mass.low;
+  const Masses mass = lane_masses(kWhich == Which::kOpen ? capped<E>(row, top, raw) : relative<E>(row, top, raw));
+  sums.all.high += mass.high;
+  sums.all.low += mass.low;
+  if constexpr (kWhich != Which::kAll) {
+    add_open(sums.open.high, mass.high, open, i);
+    add_open(sums.open.low, mass.low, open, i);
   }
 }
 
-template <class E, bool kMasked>
+template <class E, Which kWhich>
 int64_t sum_chunks(const LogitRow& row, float top, const float* maxima, const uint32_t* open,
                    int64_t* chunk_sum) noexcept {
   const int64_t whole_vectors = row.n / kLanes * kLanes;
@@ -134,18 +143,18 @@ int64_t sum_chunks(const LogitRow& row, float top, const float* maxima, const ui
     Sums sums{};
     if (begin + kMassChunk <= row.n) {
       for (int64_t i = begin; i < begin + kMassChunk; i += kLanes) {
-        add_lanes<E, kMasked>(row, top, open, i, full_lanes<E>(row, i), sums);
+        add_lanes<E, kWhich>(row, top, open, i, full_lanes<E>(row, i), sums);
       }
     } else {
       for (int64_t i = begin; i < whole_vectors; i += kLanes) {
-        add_lanes<E, kMasked>(row, top, open, i, full_lanes<E>(row, i), sums);
+        add_lanes<E, kWhich>(row, top, open, i, full_lanes<E>(row, i), sums);
       }
       if (whole_vectors < row.n) {
-        add_lanes<E, kMasked>(row, top, open, whole_vectors, raw_lanes<E>(row, whole_vectors), sums);
+        add_lanes<E, kWhich>(row, top, open, whole_vectors, raw_lanes<E>(row, whole_vectors), sums);
       }
     }
     const int64_t all = total(sums.all);
-    chunk_sum[chunk] = kMasked ? total(sums.open) : all;
+    chunk_sum[chunk] = kWhich == Which::kAll ? all : total(sums.open);
     whole += all;
   }
   return whole;
@@ -153,8 +162,15 @@ int64_t sum_chunks(const LogitRow& row, float top, const float* maxima, const ui
 
 template <class E>
 int64_t chunk_sums(const LogitRow& row, float top, const float* maxima, const uint32_t* open, int64_t* sums) noexcept {
-  return open == nullptr ? sum_chunks<E, false>(row, top, maxima, open, sums)
-                         : sum_chunks<E, true>(row, top, maxima, open, sums);
+  if (open == nullptr) {
+    return sum_chunks<E, Which::kAll>(row, top, maxima, open, sums);
+  }
+  bool above = false;
+  for (int64_t chunk = 0; chunk * kMassChunk < row.n; ++chunk) {
+    above = above || maxima[chunk] > top;
+  }
+  return above ? sum_chunks<E, Which::kOpen>(row, top, maxima, open, sums)
+               : sum_chunks<E, Which::kOpenBelowTop>(row, top, maxima, open, sums);
 }
 
 template <class E>
