@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "tokops/dtype.h"
+
 namespace tokops::cuda {
 
 constexpr int64_t kMaxGrid = 2147483647;      // blocks along x
@@ -14,7 +16,7 @@ constexpr int64_t kMaxParameters = 4096;      // bytes of kernel arguments
 constexpr int64_t kAlignment = 16;            // of every part of a workspace
 constexpr int64_t kTooLarge = -1;
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr TOKOPS_HD int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Adds `count` items of `item` bytes behind `size` bytes; kTooLarge stays kTooLarge.
 constexpr int64_t append(int64_t size, int64_t count, int64_t item) {

@@ -25,6 +25,11 @@ static_assert(topk_passes(16) == 2 && topk_passes(32) == 3 && topk_passes(64) ==
 static_assert(topk_workspace(5, 100, 4, false, false).bytes == 0);
 static_assert(topk_workspace(5, 100, 8, true, true).keys == 48);
 static_assert(topk_workspace(5, 100, 8, true, true).bytes == 48 + 8000 + 4000);
+static_assert(prepare_blocks(0) == 0 && prepare_blocks(16) == 1 && prepare_blocks(17) == 2);
+static_assert(total_blocks(3, 256) == 3 && total_blocks(3, 257) == 6 && total_blocks(0, 5) == 0);
+static_assert(maxmin_workspace(10, 0, 2, 7, false, false).bytes == 80 + 80 + 48 + 48);
+static_assert(maxmin_workspace(10, 3, 2, 7, true, true).bytes == 80 + 32 + 80 + 48 + 48 + 112 + 144 + 48);
+static_assert(maxmin_workspace(int64_t{1} << 40, 0, 1, int64_t{1} << 30, false, true).bytes == kTooLarge);
 static_assert(topk_workspace(int64_t{1} << 40, int64_t{1} << 30, 4, true, false).bytes == kTooLarge);
 
 constexpr int kThreads = 64;
