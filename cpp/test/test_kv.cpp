@@ -15,25 +15,12 @@
 #include "tokops/dtype.h"
 #include "tokops/span.h"
 #include "tokops/thread_pool.h"
+#include "views.h"
 
 namespace tokops {
 namespace {
 
-template <class T>
-TensorView view(std::vector<T>& data, DType dtype, std::initializer_list<int64_t> shape) {
-  TensorView made;
-  made.data = data.data();
-  made.dtype = dtype;
-  made.rank = static_cast<int>(shape.size());
-  int64_t stride = 1;
-  for (std::size_t axis = shape.size(); axis-- > 0;) {
-    made.shape[axis] = shape.begin()[axis];
-    made.strides[axis] = stride;
-    stride *= shape.begin()[axis];
-  }
-  made.writable = true;
-  return made;
-}
+using test::view;
 
 struct Rows {
   int64_t rows;
