@@ -264,7 +264,8 @@ void register_constrain(py::module_& m) {
   m.def("constrain_masses", &masses, py::arg("logits"), py::arg("inverse"), py::arg("masses"));
   m.def("constrain_order_weight", &order_weight, py::arg("masses"), py::arg("accepted"), py::arg("total"),
         py::arg("unweighted"), py::arg("extra"), py::arg("eps"), py::arg("max_rejects"));
-  py::class_<BoundRows>(m, "ConstrainRows")
+  // A plain `type`, not pybind11's metaclass: nothing inherits from it.
+  py::class_<BoundRows>(m, "ConstrainRows", py::is_final(), py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)))
       .def(py::init<const std::string&, int64_t, uint64_t, py::handle, double, bool, int64_t, double, double>(),
            py::arg("operation"), py::arg("vocab"), py::arg("seed"), py::arg("streams"), py::arg("inverse"),
            py::arg("greedy"), py::arg("top_k"), py::arg("top_p"), py::arg("min_p"))
