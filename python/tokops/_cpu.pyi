@@ -155,6 +155,7 @@ def constrain_masses(logits: Any, inverse: float, masses: Any) -> None: ...
 def constrain_order_weight(
     masses: Any, accepted: Any, total: float, unweighted: bool, extra: int, eps: float, max_rejects: int
 ) -> tuple[int, float, int, int]: ...
+
 @final
 class ConstrainRows:
     def __init__(

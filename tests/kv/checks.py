@@ -2,8 +2,8 @@
 """Checks of the operators against the float64 oracle. The guards run the same checks on wrong implementations."""
 
 import numpy as np
-from tests.kv import oracle
 
+from tests.kv import oracle
 from tokops import kv
 
 LISTS = {

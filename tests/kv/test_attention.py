@@ -3,9 +3,9 @@
 
 import numpy as np
 import pytest
+
 from tests.cases.kv import cache
 from tests.kv import oracle
-
 from tokops import kv, threads, use_backend
 
 

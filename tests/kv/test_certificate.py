@@ -3,8 +3,8 @@
 
 import numpy as np
 import pytest
-from tests.kv import oracle
 
+from tests.kv import oracle
 from tokops import kv
 
 ROWS, HEADS = 50, 4

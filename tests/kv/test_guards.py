@@ -5,8 +5,8 @@ import importlib
 
 import numpy as np
 import pytest
-from tests.kv import checks
 
+from tests.kv import checks
 from tokops import use_backend
 
 reference = importlib.import_module("tokops.reference.kv.select")

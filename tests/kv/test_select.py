@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
+
 from tests.cases.kv import cache
 from tests.kv import checks, oracle
-
 from tokops import kv, threads, use_backend
 
 FIELDS = ("indices", "counts", "mass", "lse", "kth", "vote_slack", "status")

@@ -3,8 +3,8 @@
 
 import numpy as np
 import pytest
-from tests.cases import bf16
 
+from tests.cases import bf16
 from tokops.prune import compact_tokens, compact_tokens_ragged
 
 DTYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32",
