@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// 16 values at a time become order keys and are compared with the threshold; survivors are stored compactly.
-// v4 compresses whole vectors; elsewhere a bit mask of the survivors is walked. The tail (n % 16) goes one by one;
+// A vector of 16, 8 or 4 values becomes order keys that are compared with the threshold; survivors are stored
+// compactly. v4 compresses whole vectors; elsewhere a bit mask of the survivors is walked. The tail goes one by one;
 // nothing is read past x[n - 1].
 #include "kernels/core_keys.h"
 
@@ -15,16 +15,21 @@ namespace tokops {
 namespace TOKOPS_ISA {
 namespace {
 
-__attribute__((always_inline)) inline u32x16 high_halves(const uint16_t* from) {
-  u16x16 halves;
-  load(halves, from);
-  return __builtin_convertvector(halves, u32x16) << 16;
-}
+#if TOKOPS_LEVEL >= 4
+constexpr int kWidth = 16;
+#elif TOKOPS_LEVEL == 3
+constexpr int kWidth = 8;
+#else
+constexpr int kWidth = 4;
+#endif
+typedef uint32_t Words __attribute__((vector_size(4 * kWidth)));
+typedef int32_t SignedWords __attribute__((vector_size(4 * kWidth)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
 
 struct Float32 {
   using Item = uint32_t;
-  static inline u32x16 bits(const Item* from) {
-    u32x16 v;
+  static inline Words bits(const Item* from) {
+    Words v;
     load(v, from);
     return v;
   }
@@ -35,7 +40,11 @@ struct Float32 {
 template <uint32_t infinity>
 struct Half {
   using Item = uint16_t;
-  static inline u32x16 bits(const Item* from) { return high_halves(from); }
+  static inline Words bits(const Item* from) {
+    Halves halves;
+    load(halves, from);
+    return __builtin_convertvector(halves, Words) << 16;
+  }
   static inline uint32_t bits_one(Item item) { return static_cast<uint32_t>(item) << 16; }
   static constexpr uint32_t kInfinity = infinity;
 };
@@ -43,14 +52,14 @@ struct Half {
 template <class Source>
 struct FloatKeys {
   using Item = typename Source::Item;
-  static __attribute__((always_inline)) inline u32x16 keys(const Item* from, uint32_t reverse) {
-    const u32x16 bits = Source::bits(from);
-    const u32x16 magnitude = bits & 0x7fffffffu;
-    const u32x16 sign = reinterpret_cast<u32x16>(reinterpret_cast<i32x16>(bits) >> 31);
-    const u32x16 zero = reinterpret_cast<u32x16>(magnitude == 0u);
-    const u32x16 number = reinterpret_cast<u32x16>(magnitude <= Source::kInfinity);
+  static __attribute__((always_inline)) inline Words keys(const Item* from, uint32_t reverse) {
+    const Words bits = Source::bits(from);
+    const Words magnitude = bits & 0x7fffffffu;
+    const Words sign = reinterpret_cast<Words>(reinterpret_cast<SignedWords>(bits) >> 31);
+    const Words zero = reinterpret_cast<Words>(magnitude == 0u);
+    const Words number = reinterpret_cast<Words>(magnitude <= Source::kInfinity);
     // -0.0 has sign bits set: clearing them makes it +0.0.
-    const u32x16 key = (bits & ~zero) ^ ((sign & ~zero) | 0x80000000u);
+    const Words key = (bits & ~zero) ^ ((sign & ~zero) | 0x80000000u);
     return (key ^ reverse) & number;
   }
   static inline uint32_t key(Item item, uint32_t reverse) {
@@ -60,8 +69,8 @@ struct FloatKeys {
 
 struct IntKeys {
   using Item = int32_t;
-  static __attribute__((always_inline)) inline u32x16 keys(const Item* from, uint32_t reverse) {
-    u32x16 bits;
+  static __attribute__((always_inline)) inline Words keys(const Item* from, uint32_t reverse) {
+    Words bits;
     load(bits, from);
     return bits ^ (0x80000000u ^ reverse);
   }
@@ -70,17 +79,15 @@ struct IntKeys {
 
 #if TOKOPS_LEVEL < 4
 // Bit i is set when lane i of a is at least b.
-__attribute__((always_inline)) inline uint32_t at_least(const u32x16& a, uint32_t b) {
-  const u32x16 reached = reinterpret_cast<u32x16>(a >= b);
-#if defined(__x86_64__)
-  __m128i part[4];
-  memcpy(part, &reached, sizeof(reached));
-  const __m128i low = _mm_packs_epi32(part[0], part[1]);
-  const __m128i high = _mm_packs_epi32(part[2], part[3]);
-  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+__attribute__((always_inline)) inline uint32_t at_least(const Words& a, uint32_t b) {
+  const Words reached = reinterpret_cast<Words>(a >= b);
+#if TOKOPS_LEVEL == 3
+  return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(reached)));
+#elif defined(__x86_64__)
+  return static_cast<uint32_t>(_mm_movemask_ps(reinterpret_cast<__m128>(reached)));
 #else
   uint32_t mask = 0;
-  for (int lane = 0; lane < 16; ++lane) {
+  for (int lane = 0; lane < kWidth; ++lane) {
     mask |= (reached[lane] & 1u) << lane;
   }
   return mask;
@@ -106,13 +113,19 @@ int64_t pairs_of(const typename Keys::Item* x, int64_t n, int32_t first, uint32_
     id = _mm512_add_epi32(id, _mm512_set1_epi32(16));
   }
 #else
-  for (; i + 16 <= n; i += 16) {
-    const u32x16 key = Keys::keys(x + i, reverse);
-    for (uint32_t reached = at_least(key, threshold); reached != 0; reached &= reached - 1) {
-      const int lane = __builtin_ctz(reached);
-      keys[count] = key[lane];
-      ids[count] = first + static_cast<int32_t>(i) + lane;
-      ++count;
+  for (; i + kWidth <= n; i += kWidth) {
+    const Words key = Keys::keys(x + i, reverse);
+    uint32_t reached = at_least(key, threshold);
+    if (reached != 0) {
+      uint32_t lane_key[kWidth];
+      store(lane_key, key);
+      do {
+        const int lane = __builtin_ctz(reached);
+        keys[count] = lane_key[lane];
+        ids[count] = first + static_cast<int32_t>(i) + lane;
+        ++count;
+        reached &= reached - 1;
+      } while (reached != 0);
     }
   }
 #endif

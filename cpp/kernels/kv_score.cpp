@@ -20,7 +20,7 @@ constexpr int kTile = 2;  // 8 of 16
 #endif
 constexpr int kMaxHeads = kTile < 4 ? kTile : 4;
 constexpr int kChunk = 2 * kLanes;
-constexpr int kAhead = 8;
+constexpr int kAhead = 16;
 
 // Sums of the 16 lanes of each accumulator, in accumulator order.
 TOKOPS_INLINE void reduce(vf (&acc)[kTile][kParts], float* sums) {
