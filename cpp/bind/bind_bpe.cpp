@@ -84,7 +84,7 @@ int64_t count(const bpe::Encoder& core, const char* operation, py::handle text, 
 }
 
 py::list encode_pieces(const bpe::Encoder& core, const char* operation, const py::list& pieces) {
-  bpe::Merger merger(core.vocabulary);
+  bpe::Merger merger(core.vocabulary, 64 * pieces.size());
   std::vector<uint32_t> ids;
   int64_t offset = 0;
   for (const py::handle piece : pieces) {

@@ -50,7 +50,7 @@ Status for_each_piece(const Encoder& encoder, Bytes text, int64_t begin, int64_t
 }  // namespace
 
 Status Encoder::encode(Bytes text, const SpecialTexts* specials, std::vector<uint32_t>& ids) const {
-  Merger merger(vocabulary);
+  Merger merger(vocabulary, text.size());
   std::vector<uint32_t> merged;
   return for_each_part(
       text, specials,
@@ -67,7 +67,7 @@ Status Encoder::encode(Bytes text, const SpecialTexts* specials, std::vector<uin
 }
 
 Status Encoder::count(Bytes text, const SpecialTexts* specials, int64_t& number) const {
-  Merger merger(vocabulary);
+  Merger merger(vocabulary, text.size());
   std::vector<uint32_t> merged;
   return for_each_part(
       text, specials,

@@ -12,12 +12,26 @@ int64_t Merger::merge(Bytes piece, std::vector<uint32_t>& tokens) {
       return static_cast<int64_t>(i);
     }
   }
+  bool hit = false;
+  PieceMemory::Entry* entry = memory_.find(piece, hit);
+  if (hit) {
+    tokens.insert(tokens.end(), entry->tokens.begin(), entry->tokens.begin() + entry->count);
+    return -1;
+  }
+  const std::size_t before = tokens.size();
+  merge_anew(piece, tokens);
+  if (entry != nullptr) {
+    PieceMemory::remember(*entry, piece, tokens.data() + before, tokens.size() - before);
+  }
+  return -1;
+}
+
+void Merger::merge_anew(Bytes piece, std::vector<uint32_t>& tokens) {
   if (piece.size() <= kShort) {
     merge_short(piece, tokens);
   } else {
     merge_long(piece, tokens);
   }
-  return -1;
 }
 
 void Merger::merge_short(Bytes piece, std::vector<uint32_t>& tokens) const {
@@ -28,7 +42,7 @@ void Merger::merge_short(Bytes piece, std::vector<uint32_t>& tokens) const {
     part[i] = vocabulary_.byte(piece[i]);
   }
   for (std::size_t i = 0; i + 1 < n; ++i) {
-    join[i] = vocabulary_.join(part[i], part[i + 1]);
+    join[i] = vocabulary_.join_bytes(piece[i], piece[i + 1]);
   }
   while (n > 1) {
     std::size_t best = 0;

@@ -7,13 +7,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "bpe/piece_memory.h"
 #include "bpe/vocabulary.h"
 
 namespace tokops::bpe {
 
 class Merger {
  public:
-  explicit Merger(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+  // `text_bytes`: about how much will be merged.
+  Merger(const Vocabulary& vocabulary, std::size_t text_bytes) : vocabulary_(vocabulary), memory_(text_bytes) {}
 
   // Appends the tokens (numbers, not ids). -1, or the offset of the first byte without a token.
   int64_t merge(Bytes piece, std::vector<uint32_t>& tokens);
@@ -21,6 +23,7 @@ class Merger {
  private:
   static constexpr std::size_t kShort = 40;
 
+  void merge_anew(Bytes piece, std::vector<uint32_t>& tokens);
   void merge_short(Bytes piece, std::vector<uint32_t>& tokens) const;
   void merge_long(Bytes piece, std::vector<uint32_t>& tokens);
   void offer(uint32_t at);
@@ -34,6 +37,7 @@ class Merger {
   };
 
   const Vocabulary& vocabulary_;
+  PieceMemory memory_;
   std::vector<Part> parts_;
   std::vector<uint64_t> heap_;  // priority << 32 | place; an entry is stale when its part says another priority
 };

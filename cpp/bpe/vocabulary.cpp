@@ -28,6 +28,7 @@ Vocabulary::Vocabulary(std::vector<TokenId> ranks, const std::vector<TokenId>& s
       }
     }
   }
+  fill_byte_joins();
 }
 
 Vocabulary::Vocabulary(std::vector<TokenId> ranks, const std::vector<TokenId>& specials,
@@ -39,6 +40,18 @@ Vocabulary::Vocabulary(std::vector<TokenId> ranks, const std::vector<TokenId>& s
     const std::string whole = left + right;
     pairs_.insert(find(data_of(left), left.size()), find(data_of(right), right.size()),
                   {priority++, find(data_of(whole), whole.size())});
+  }
+  fill_byte_joins();
+}
+
+void Vocabulary::fill_byte_joins() {
+  byte_joins_.assign(std::size_t{1} << 16, Join{kNoPriority, 0});
+  for (std::size_t pair = 0; pair < byte_joins_.size(); ++pair) {
+    const uint32_t left = bytes_[pair >> 8];
+    const uint32_t right = bytes_[pair & 255];
+    if (left != ByteTable::kNone && right != ByteTable::kNone) {
+      byte_joins_[pair] = join(left, right);
+    }
   }
 }
 
@@ -88,7 +101,8 @@ Vocabulary::Spelling Vocabulary::spell(int64_t id) const noexcept {
 
 int64_t Vocabulary::memory_bytes() const noexcept {
   return tokens_.memory_bytes() + specials_.memory_bytes() + pairs_.memory_bytes() +
-         static_cast<int64_t>(ids_.capacity() * 4 + places_.capacity() * sizeof(Place) + sizeof(*this));
+         static_cast<int64_t>(byte_joins_.capacity() * sizeof(Join) + ids_.capacity() * 4 +
+                              places_.capacity() * sizeof(Place) + sizeof(*this));
 }
 
 }  // namespace tokops::bpe

@@ -36,6 +36,10 @@ class Vocabulary {
   }
   [[nodiscard]] uint32_t byte(uint8_t value) const noexcept { return bytes_[value]; }
   [[nodiscard]] Join join(uint32_t left, uint32_t right) const noexcept { return pairs_.find(left, right); }
+  // join(byte(left), byte(right)), which must be tokens, from a table of all pairs.
+  [[nodiscard]] Join join_bytes(uint8_t left, uint8_t right) const noexcept {
+    return byte_joins_[static_cast<std::size_t>(left) << 8 | right];
+  }
   [[nodiscard]] uint32_t id(uint32_t number) const noexcept { return ids_[number]; }
 
   // Bytes of an id, special tokens included.
@@ -55,6 +59,7 @@ class Vocabulary {
   };
 
   void number_tokens(std::vector<TokenId>& ranks, const std::vector<TokenId>& specials);
+  void fill_byte_joins();
   void add_place(uint32_t id, Place place);
 
   ByteTable tokens_;
@@ -62,6 +67,7 @@ class Vocabulary {
   PairTable pairs_;
   std::vector<uint32_t> ids_;
   std::array<uint32_t, 256> bytes_;
+  std::vector<Join> byte_joins_;
   std::vector<Place> places_;                       // by id, for ids below kDense
   std::unordered_map<uint32_t, Place> far_places_;  // ids beyond
 };
