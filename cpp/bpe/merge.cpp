@@ -81,12 +81,10 @@ void Merger::merge_long(Bytes piece, std::vector<uint32_t>& tokens) {
   parts_.resize(n);
   heap_.clear();
   for (uint32_t i = 0; i < n; ++i) {
-    parts_[i] = {vocabulary_.byte(piece[i]), kNoPriority, 0, i - 1, i + 1};  // before the first: 2^32 - 1
-  }
-  for (uint32_t i = 0; i < n; ++i) {
-    offer(i);
-    if (parts_[i].priority != kNoPriority) {
-      heap_.push_back(uint64_t{parts_[i].priority} << 32 | i);
+    const Join join = i + 1 < n ? vocabulary_.join_bytes(piece[i], piece[i + 1]) : Join{kNoPriority, 0};
+    parts_[i] = {vocabulary_.byte(piece[i]), join.priority, join.token, i - 1, i + 1};  // before the first: 2^32 - 1
+    if (join.priority != kNoPriority) {
+      heap_.push_back(uint64_t{join.priority} << 32 | i);
     }
   }
   std::make_heap(heap_.begin(), heap_.end(), std::greater<>());

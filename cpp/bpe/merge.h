@@ -21,7 +21,7 @@ class Merger {
   int64_t merge(Bytes piece, std::vector<uint32_t>& tokens);
 
  private:
-  static constexpr std::size_t kShort = 40;
+  static constexpr std::size_t kShort = 64;
 
   void merge_anew(Bytes piece, std::vector<uint32_t>& tokens);
   void merge_short(Bytes piece, std::vector<uint32_t>& tokens) const;
