@@ -110,7 +110,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the benchmark: ``name`` is ``<op>/<size>/<kind>``, ``make`` builds its subject.
+    """One line of the benchmark: ``name`` is ``<family>.<operator>/<size>/<kind>``, ``make`` builds its subject.
 
     ``large`` rows are left out of ``--smoke``; ``threads`` fixes the size of the pool (and torch's)
     for this row, default the size that our pool has.
