@@ -11,6 +11,8 @@
 
 #include "kernels/prune_canonical.h"
 #include "prune/eager.h"
+#include "prune/lazy.h"
+#include "prune/screen.h"
 #include "prune/unit_rows.h"
 #include "tokops/thread_pool.h"
 
@@ -195,7 +197,9 @@ class Call {
       segment.rows = unit_rows(segment.rows, segment.type, d_, scratch);
       segment.outside = unit_rows(segment.outside, segment.type, d_, scratch);
     }
-    const int64_t count = select_eager(segment, scratch, picks);
+    Screen screen(segment, scratch);
+    const int64_t count =
+        screen.usable() ? select_lazy(segment, screen, scratch, picks) : select_eager(segment, scratch, picks);
     if (!options_.pick_order) {
       std::sort(picks.begin(), picks.begin() + count, [](const Pick& a, const Pick& b) { return a.row < b.row; });
     }
