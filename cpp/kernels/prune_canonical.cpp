@@ -80,6 +80,30 @@ double square_row(const void* row, int64_t d) {
   return tree_sum(sum);
 }
 
+// A float32 quotient is rounded once; rounding it again gives the direct result unless it is a tie of bfloat16.
+int64_t unit_bf16(const void* row, int64_t from, int64_t d, float length, void* out) {
+  const auto* x = static_cast<const uint16_t*>(row);
+  auto* to = static_cast<uint16_t*>(out);
+  for (int64_t c = from; c < d; c += 16) {
+    const int64_t count = d - c < 16 ? d - c : 16;
+    const f32x16 quotient = (count == 16 ? Bf16Row::load16(x + c) : load_part<Bf16Row>(x + c, count)) / length;
+    u32x16 bits;
+    load(bits, &quotient);
+    const u32x16 magnitude = bits & 0x7fffffffu;
+    const auto care = ((bits & 0xffffu) == 0x8000u) | ((magnitude < 0x00800000u) & (magnitude != 0u));
+    int32_t any = 0;
+    for (int i = 0; i < 16; ++i) {
+      any |= care[i];
+    }
+    if (any != 0) {
+      return c;
+    }
+    const u16x16 rounded = __builtin_convertvector((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, u16x16);
+    memcpy(to + c, &rounded, static_cast<size_t>(count) * sizeof(uint16_t));
+  }
+  return d;
+}
+
 void widen(DType type, const void* row, int64_t d, double* out) {
   switch (type) {
     case DType::kBFloat16: return widen_row<Bf16Row>(row, d, out);
@@ -107,7 +131,7 @@ double square(DType type, const void* row, int64_t d) {
 }  // namespace
 
 extern const PruneCanonical prune_canonical;
-const PruneCanonical prune_canonical = {widen, dots, square};
+const PruneCanonical prune_canonical = {widen, dots, square, unit_bf16};
 
 }  // namespace TOKOPS_ISA
 }  // namespace tokops

@@ -18,6 +18,9 @@ struct PruneCanonical {
   void (*dots)(DType type, const void* const* rows, int64_t count, const double* other, int64_t d, double* out);
   // g(row, row)
   double (*square)(DType type, const void* row, int64_t d);
+  // Rounds row[c] / length to bfloat16 from column `from` on, 16 at a time; stops at the first 16 columns of which one
+  // needs care (subnormal, or a float32 quotient half way between two results) and returns where; d when done.
+  int64_t (*unit_bf16)(const void* row, int64_t from, int64_t d, float length, void* out);
 };
 
 TOKOPS_KERNEL_TABLE(PruneCanonical, prune_canonical)

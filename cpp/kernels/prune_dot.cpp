@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tiles of 4 x 4 rows, one vector accumulator per pair. Columns go in chunks of 512: every row of the tile is read
-// once from memory and stays in the first-level cache, and sums of chunks are short, which keeps the error bound low.
+// Tiles of 4 x 4 rows, one vector accumulator per pair, each row read once. Columns go in chunks of 512, so that sums
+// are short, which keeps the error bound low.
 // A chunk is at most 512 / lanes additions per lane; chunk sums are added as vectors, lanes by a tree at the end.
 // The tail is padded with zeros. Nothing is read past a row.
 #include "kernels/prune_dot.h"
@@ -13,28 +13,12 @@ namespace TOKOPS_ISA {
 namespace {
 
 constexpr int64_t kChunk = 512;
+constexpr int64_t kAhead = 256;  // columns prefetched ahead; past a row's end this is only a hint
 
 // acc += a * b, in one rounding where the level has it.
 static inline f32x16 multiply_add(const f32x16& a, const f32x16& b, const f32x16& acc) {
 #if TOKOPS_LEVEL >= 4
-  __m512 x, y, z;
-  memcpy(&x, &a, sizeof(x));
-  memcpy(&y, &b, sizeof(y));
-  memcpy(&z, &acc, sizeof(z));
-  z = _mm512_fmadd_ps(x, y, z);
-  f32x16 result;
-  memcpy(&result, &z, sizeof(z));
-  return result;
-#elif TOKOPS_LEVEL == 3
-  __m256 x[2], y[2], z[2];
-  memcpy(x, &a, sizeof(x));
-  memcpy(y, &b, sizeof(y));
-  memcpy(z, &acc, sizeof(z));
-  z[0] = _mm256_fmadd_ps(x[0], y[0], z[0]);
-  z[1] = _mm256_fmadd_ps(x[1], y[1], z[1]);
-  f32x16 result;
-  memcpy(&result, z, sizeof(z));
-  return result;
+  return (f32x16)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)acc);
 #else
   return acc + a * b;
 #endif
@@ -44,7 +28,9 @@ template <class Row, int kA, int kB>
 void tile_of(const void* const* a_rows, const void* const* b_rows, int64_t d, float* out) {
   using Item = typename Row::Item;
   f32x16 total[kA][kB];
+#pragma GCC unroll 4
   for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
     for (int j = 0; j < kB; ++j) {
       total[i][j] = f32x16{};
     }
@@ -52,7 +38,9 @@ void tile_of(const void* const* a_rows, const void* const* b_rows, int64_t d, fl
   for (int64_t chunk = 0; chunk < d; chunk += kChunk) {
     const int64_t end = chunk + kChunk < d ? chunk + kChunk : d;
     f32x16 sum[kA][kB];
+#pragma GCC unroll 4
     for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
       for (int j = 0; j < kB; ++j) {
         sum[i][j] = f32x16{};
       }
@@ -60,31 +48,42 @@ void tile_of(const void* const* a_rows, const void* const* b_rows, int64_t d, fl
     int64_t c = chunk;
     for (; c + 16 <= end; c += 16) {
       f32x16 a[kA];
+#pragma GCC unroll 4
       for (int i = 0; i < kA; ++i) {
         a[i] = Row::load16(static_cast<const Item*>(a_rows[i]) + c);
+        __builtin_prefetch(static_cast<const Item*>(a_rows[i]) + c + kAhead);
       }
+#pragma GCC unroll 4
       for (int j = 0; j < kB; ++j) {
         const f32x16 b = Row::load16(static_cast<const Item*>(b_rows[j]) + c);
+        __builtin_prefetch(static_cast<const Item*>(b_rows[j]) + c + kAhead);
+#pragma GCC unroll 4
         for (int i = 0; i < kA; ++i) {
           sum[i][j] = multiply_add(a[i], b, sum[i][j]);
         }
       }
     }
     if (c < end) {
+#pragma GCC unroll 4
       for (int j = 0; j < kB; ++j) {
         const f32x16 b = load_part<Row>(static_cast<const Item*>(b_rows[j]) + c, end - c);
+#pragma GCC unroll 4
         for (int i = 0; i < kA; ++i) {
           sum[i][j] = multiply_add(load_part<Row>(static_cast<const Item*>(a_rows[i]) + c, end - c), b, sum[i][j]);
         }
       }
     }
+#pragma GCC unroll 4
     for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
       for (int j = 0; j < kB; ++j) {
         total[i][j] += sum[i][j];
       }
     }
   }
+#pragma GCC unroll 4
   for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
     for (int j = 0; j < kB; ++j) {
       out[i * kB + j] = tree_sum(total[i][j]);
     }
@@ -97,7 +96,9 @@ template <int kA, int kB>
 __attribute__((target("avx512bf16"))) void tile_bf16(const void* const* a_rows, const void* const* b_rows, int64_t d,
                                                      float* out) {
   __m512 total[kA][kB];
+#pragma GCC unroll 4
   for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
     for (int j = 0; j < kB; ++j) {
       total[i][j] = _mm512_setzero_ps();
     }
@@ -105,7 +106,9 @@ __attribute__((target("avx512bf16"))) void tile_bf16(const void* const* a_rows, 
   for (int64_t chunk = 0; chunk < d; chunk += 2 * kChunk) {
     const int64_t end = chunk + 2 * kChunk < d ? chunk + 2 * kChunk : d;
     __m512 sum[kA][kB];
+#pragma GCC unroll 4
     for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
       for (int j = 0; j < kB; ++j) {
         sum[i][j] = _mm512_setzero_ps();
       }
@@ -113,23 +116,32 @@ __attribute__((target("avx512bf16"))) void tile_bf16(const void* const* a_rows, 
     for (int64_t c = chunk; c < end; c += 32) {
       const __mmask32 lanes = end - c >= 32 ? 0xffffffffu : (1u << (end - c)) - 1u;
       __m512i a[kA];
+#pragma GCC unroll 4
       for (int i = 0; i < kA; ++i) {
         a[i] = _mm512_maskz_loadu_epi16(lanes, static_cast<const uint16_t*>(a_rows[i]) + c);
+        __builtin_prefetch(static_cast<const uint16_t*>(a_rows[i]) + c + 2 * kAhead);
       }
+#pragma GCC unroll 4
       for (int j = 0; j < kB; ++j) {
         const __m512i b = _mm512_maskz_loadu_epi16(lanes, static_cast<const uint16_t*>(b_rows[j]) + c);
+        __builtin_prefetch(static_cast<const uint16_t*>(b_rows[j]) + c + 2 * kAhead);
+#pragma GCC unroll 4
         for (int i = 0; i < kA; ++i) {
           sum[i][j] = _mm512_dpbf16_ps(sum[i][j], reinterpret_cast<__m512bh>(a[i]), reinterpret_cast<__m512bh>(b));
         }
       }
     }
+#pragma GCC unroll 4
     for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
       for (int j = 0; j < kB; ++j) {
         total[i][j] = _mm512_add_ps(total[i][j], sum[i][j]);
       }
     }
   }
+#pragma GCC unroll 4
   for (int i = 0; i < kA; ++i) {
+#pragma GCC unroll 4
     for (int j = 0; j < kB; ++j) {
       f32x16 lanes;
       memcpy(&lanes, &total[i][j], sizeof(lanes));

@@ -79,50 +79,39 @@ class Scan {
     }
   }
 
-  // Blocks of four rows against themselves, the next block and the blocks at the probed offsets.
+  // Blocks of four rows against themselves, the next block and the block at the probed offset.
   void bound_by_neighbours() {
-    const auto offsets = probe();
+    const int32_t offset = probe();
     for (int32_t row = 0; row < n_; row += kTile) {
       fold_rows(row, row);
       fold_rows(row, row + kTile);
-      for (const int32_t offset : offsets) {
-        if (offset > 0) {
-          fold_rows(row, row + offset);
-        }
+      if (offset > 0) {
+        fold_rows(row, row + offset);
       }
     }
   }
 
-  // The two offsets from 8 on, at least 4 apart, at which eight evenly spaced rows have their nearest rows. The
-  // distances are folded in like any others; the smallest bound so far tells how near a row at that offset is.
-  [[nodiscard]] std::array<int32_t, 2> probe() {
-    std::array<double, kWidest + 1> mean{};
+  // The offset in [8, 128] at which eight evenly spaced rows are nearest to their partners, 0 for few rows.
+  [[nodiscard]] int32_t probe() const {
+    std::array<float, kWidest + kTile> sum{};
     const int32_t widest = std::min<int32_t>(kWidest, n_ / 2);
     for (int32_t p = 0; p < 8; ++p) {
-      const auto row = static_cast<int32_t>(static_cast<int64_t>(p) * (n_ - widest) / 8);
-      for (int32_t offset = 8; offset + kTile - 1 <= widest; offset += kTile) {
+      const auto row = static_cast<int32_t>(static_cast<int64_t>(p) * (n_ - widest - kTile) / 8);
+      for (int32_t offset = kTile * 2; offset <= widest; offset += kTile) {
         std::array<float, kTile> distance;
         std::size_t count = 0;
         const auto others = rows_from(row + offset, count);
         screen_.distances(row, std::span(others).first(count), distance);
         for (std::size_t j = 0; j < count; ++j) {
-          mean[static_cast<std::size_t>(offset) + j] += static_cast<double>(distance[j]);
+          sum[static_cast<std::size_t>(offset) + j] += distance[j];
         }
       }
     }
-    std::array<int32_t, 2> best{};
-    for (int32_t& choice : best) {
-      double smallest = std::numeric_limits<double>::infinity();
-      for (int32_t offset = 8; offset <= widest; ++offset) {
-        const double value = mean[static_cast<std::size_t>(offset)];
-        const bool apart = best[0] == 0 || offset >= best[0] + kTile || offset <= best[0] - kTile;
-        if (value > 0 && value < smallest && apart) {
-          smallest = value;
-          choice = offset;
-        }
-      }
+    if (widest < 2 * kTile) {
+      return 0;
     }
-    return best;
+    const auto first = sum.begin() + 2 * kTile;
+    return static_cast<int32_t>(std::min_element(first, sum.begin() + widest + 1) - sum.begin());
   }
 
   // Drops and finishes candidates and takes new ones; false when there is nothing left to do.

@@ -83,14 +83,9 @@ class Greedy {
         batch[size++] = RowQueue::row_of(queue_.pop());
       }
       // Neighbours in this order lack about as many picks, so that a tile wastes little.
-      std::sort(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(size), [&](int32_t a, int32_t b) {
-        const int32_t seen_a = seen_[static_cast<std::size_t>(a)];
-        const int32_t seen_b = seen_[static_cast<std::size_t>(b)];
-        return seen_a != seen_b ? seen_a < seen_b : a < b;
-      });
-      for (std::size_t i = 0; i < size; i += kTile) {
-        advance(std::span(batch).subspan(i, std::min(kTile, size - i)));
-      }
+      std::sort(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(size),
+                [&](int32_t a, int32_t b) { return seen_of(a) != seen_of(b) ? seen_of(a) < seen_of(b) : a < b; });
+      advance(std::span(batch).first(size));
       for (std::size_t i = 0; i < size; ++i) {
         if (seen_[static_cast<std::size_t>(batch[i])] == static_cast<int32_t>(source_count_)) {
           current_[current_count_++] = batch[i];
@@ -116,36 +111,44 @@ class Greedy {
     }
   }
 
-  // Folds the missing picks into rows, four at a time, and drops rows that fall below the floor.
-  void advance(std::span<int32_t> rows) {
-    std::array<int32_t, kTile> group;
+  // Folds the missing picks into rows (fewest seen first), four picks at a time through all rows that lack them, and
+  // drops rows that fall below the floor.
+  void advance(std::span<const int32_t> rows) {
+    std::array<int32_t, kBatch> group;
     std::size_t size = rows.size();
     std::copy(rows.begin(), rows.end(), group.begin());
-    auto from = static_cast<int32_t>(source_count_);
-    for (const int32_t row : rows) {
-      from = std::min(from, seen_[static_cast<std::size_t>(row)]);
-    }
     const auto end = static_cast<int32_t>(source_count_);
-    while (size > 0 && from < end) {
-      const auto width = static_cast<std::size_t>(std::min<int32_t>(kTile, end - from));
-      std::array<int32_t, kTile> skip;
-      for (std::size_t i = 0; i < size; ++i) {
-        skip[i] = std::clamp<int32_t>(seen_[static_cast<std::size_t>(group[i])] - from, 0, static_cast<int32_t>(width));
+    for (int32_t from = seen_of(group[0]); size > 0 && from < end;) {
+      const int32_t width = std::min<int32_t>(kTile, end - from);
+      std::size_t lacking = 0;
+      while (lacking < size && seen_of(group[lacking]) < from + width) {
+        ++lacking;
       }
-      screen_.fold(std::span(group).first(size), sources_.subspan(static_cast<std::size_t>(from), width), skip.data(),
-                   false);
-      from += static_cast<int32_t>(width);
+      for (std::size_t i = 0; i < lacking; i += kTile) {
+        const auto part = std::span(group).subspan(i, std::min(kTile, lacking - i));
+        std::array<int32_t, kTile> skip;
+        for (std::size_t j = 0; j < part.size(); ++j) {
+          skip[j] = std::max(seen_of(part[j]) - from, 0);
+        }
+        screen_.fold(part, sources_.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(width)),
+                     skip.data(), false);
+      }
+      from += width;
       std::size_t left = 0;
       for (std::size_t i = 0; i < size; ++i) {
-        int32_t& seen = seen_[static_cast<std::size_t>(group[i])];
-        seen = std::max(seen, from);
-        if (screen_.score_above(group[i]) >= floor_) {
-          group[left++] = group[i];
+        if (i < lacking) {
+          seen_[static_cast<std::size_t>(group[i])] = from;
+          if (screen_.score_above(group[i]) < floor_) {
+            continue;
+          }
         }
+        group[left++] = group[i];
       }
       size = left;
     }
   }
+
+  [[nodiscard]] int32_t seen_of(int32_t row) const noexcept { return seen_[static_cast<std::size_t>(row)]; }
 
   // The best row that is up to date leaves; the others go back to the queue.
   Pick take_best() {

@@ -10,19 +10,40 @@
 
 namespace tokops::prune {
 
+namespace {
+
+// Columns [from, to) by the definition.
+void unit_columns(DType type, const double* wide, double length, int64_t from, int64_t to, uint16_t* out) {
+  for (int64_t c = from; c < to; ++c) {
+    const double quotient = length == 0 ? 0.0 : wide[c] / length;
+    const auto value = static_cast<float>(round_to(type, quotient));  // fits the type: both conversions are exact
+    out[c] = type == DType::kBFloat16 ? bf16_from_float(value) : f16_from_float(value);
+  }
+}
+
+}  // namespace
+
 Rows unit_rows(const Rows& rows, DType type, int64_t d, Scratch& scratch) {
   const auto out = scratch.take<uint16_t>(static_cast<std::size_t>(rows.count * d));
   parallel_for(rows.count, std::max<int64_t>(1, 50000 / std::max<int64_t>(d, 1)), [&](int64_t begin, int64_t end) {
+    const PruneCanonical& kernel = prune_canonical();
     std::vector<double> wide(static_cast<std::size_t>(d));
     for (int64_t i = begin; i < end; ++i) {
-      prune_canonical().widen(type, rows.row(i), d, wide.data());
+      kernel.widen(type, rows.row(i), d, wide.data());
       const double length = round_to(type, std::sqrt(rows.square[i]));
       uint16_t* to = out.data() + i * d;
-      for (int64_t c = 0; c < d; ++c) {
-        const double quotient = length == 0 ? 0.0 : wide[static_cast<std::size_t>(c)] / length;
-        // The rounded value fits the type, so both conversions are exact.
-        const auto value = static_cast<float>(round_to(type, quotient));
-        to[c] = type == DType::kBFloat16 ? bf16_from_float(value) : f16_from_float(value);
+      if (type != DType::kBFloat16 || length == 0) {
+        unit_columns(type, wide.data(), length, 0, d, to);
+        continue;
+      }
+      int64_t c = 0;
+      while ((c = kernel.unit_bf16(rows.row(i), c, d, static_cast<float>(length), to)) < d) {
+        const int64_t stop = std::min(c + 16, d);
+        unit_columns(type, wide.data(), length, c, stop, to);
+        c = stop;
+        if (c == d) {
+          break;
+        }
       }
     }
   });
