@@ -72,7 +72,7 @@ void test_touch(py::handle a_obj, py::handle b_obj, py::handle out_obj) {
 // Takes three objects and does nothing: what test_touch costs above this is the reader's price.
 void test_nothing(py::handle /*a*/, py::handle /*b*/, py::handle /*out*/) {}
 
-// Adds 1 to the cells of a block list through parallel_for, nested once; returns the sum of what was claimed.
+// The sum of 0 .. n - 1 through parallel_for, nested once when asked; throws in the block that holds `throw_at`.
 int64_t test_parallel_sum(int64_t n, int64_t grain, bool nested, int64_t throw_at) {
   std::atomic<int64_t> sum{0};
   const ReleaseGil release;
@@ -99,7 +99,6 @@ int64_t test_parallel_sum(int64_t n, int64_t grain, bool nested, int64_t throw_a
 }  // namespace
 
 void register_core(py::module_& m) {
-  configure_isa_from_environment();
   py::register_local_exception<MissingOutput>(m, "MissingOutput", PyExc_TypeError);
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("count"));

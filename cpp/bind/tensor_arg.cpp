@@ -40,8 +40,12 @@ int split_pattern(const char* pattern, std::array<Axis, kMaxRank>& axes, bool& o
 }
 
 std::string format_text(const char* operation, const char* format, va_list values) {
-  char text[1024];
-  std::vsnprintf(text, sizeof(text), format, values);
+  va_list again;
+  va_copy(again, values);
+  const int length = std::vsnprintf(nullptr, 0, format, values);
+  std::string text(length > 0 ? static_cast<std::size_t>(length) : 0, '\0');
+  std::vsnprintf(text.data(), text.size() + 1, format, again);
+  va_end(again);
   return std::string(operation) + ": " + text;
 }
 
@@ -203,6 +207,10 @@ void Reader::match_shape(TensorView& view, PyObject* object, const char* name, D
       symbols_[static_cast<std::size_t>(symbol_count_++)] = {wanted_axis.name, wanted_axis.length, size,
                                                              wanted_axis.optional && absent};
       continue;
+    }
+    if (size != expected && wanted_axis.name[0] >= '0' && wanted_axis.name[0] <= '9') {
+      throw value_error("argument '%s' must be %s, got %s", name, wanted(types, pattern).c_str(),
+                        describe(object).c_str());
     }
     if (size != expected) {
       throw value_error("argument '%s' must be %s with %.*s = %lld, got %s", name, wanted(types, pattern).c_str(),

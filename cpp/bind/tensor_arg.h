@@ -68,6 +68,9 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader() {
+    if (PyGILState_Check() == 0) {
+      return;  // a daemon thread is being unwound at interpreter exit: Python objects are out of reach
+    }
     for (int i = 0; i < argument_count_; ++i) {
       slot(i)->~Argument();
     }
@@ -95,7 +98,8 @@ class Reader {
   // The size of a symbol that has been seen.
   [[nodiscard]] int64_t dim(const char* name) const;
 
-  // ValueError when an output overlaps an input or another output. run() calls it.
+  // ValueError when the bytes from the first to the last element of an output overlap those of an input or of
+  // another output. run() calls it.
   void no_overlap() const;
 
   // Runs the work, without the GIL when it touches more than about 32 KiB (2 us).

@@ -10,7 +10,7 @@ namespace {
 
 namespace py = pybind11;
 
-// What the reader must know about a type; looked up once. Strong references are held to everything in it.
+// What the reader must know about a type.
 struct TypeFacts {
   PyTypeObject* type;
   const dlpack::ExchangeApi* exchange;  // null when the type publishes none
@@ -30,7 +30,9 @@ TypeFacts look_up(PyTypeObject* type) {
     auto* api = reinterpret_cast<dlpack::ExchangeApi*>(header);
     facts.exchange = api != nullptr && api->view_of_object != nullptr ? api : nullptr;
   }
-  Py_XDECREF(capsule);
+  if (facts.exchange == nullptr) {
+    Py_XDECREF(capsule);  // else it is kept for good: the table may live inside it
+  }
   PyErr_Clear();
   if (facts.exchange != nullptr) {
     facts.is_neg = PyObject_GetAttrString(object, "is_neg");
@@ -39,8 +41,9 @@ TypeFacts look_up(PyTypeObject* type) {
   return facts;
 }
 
-// A list that only grows at its head, so that readers need no lock; one node per type a program passes.
-const TypeFacts& facts_of(PyTypeObject* type) {
+// Types that publish an exchange table or live as long as the process are remembered, in a list that only grows at
+// its head, so that readers need no lock; the type and what its facts point to are kept alive by it.
+TypeFacts facts_of(PyTypeObject* type) {
   struct Node {
     TypeFacts facts;
     const Node* next;
@@ -51,11 +54,14 @@ const TypeFacts& facts_of(PyTypeObject* type) {
       return node->facts;
     }
   }
-  Py_INCREF(reinterpret_cast<PyObject*>(type));
-  auto* node = new Node{look_up(type), head.load(std::memory_order_acquire)};
-  while (!head.compare_exchange_weak(node->next, node, std::memory_order_acq_rel)) {
+  const TypeFacts facts = look_up(type);
+  if (facts.exchange != nullptr || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) {
+    Py_INCREF(reinterpret_cast<PyObject*>(type));
+    auto* node = new Node{facts, head.load(std::memory_order_acquire)};
+    while (!head.compare_exchange_weak(node->next, node, std::memory_order_acq_rel)) {
+    }
   }
-  return node->facts;
+  return facts;
 }
 
 bool dtype_from_dlpack(const dlpack::DataType& type, DType& out) {
@@ -145,8 +151,6 @@ bool is_negated(PyObject* object, PyObject* is_neg) {
   return yes;
 }
 
-bool is_float(DType type) { return type >= DType::kBFloat16; }
-
 }  // namespace
 
 const char* dtype_name(DType type) noexcept {
@@ -184,7 +188,7 @@ void Source::release() noexcept {
 }
 
 bool Source::read(PyObject* object, bool writable) {
-  const TypeFacts& facts = facts_of(Py_TYPE(object));
+  const TypeFacts facts = facts_of(Py_TYPE(object));
   exchange = facts.exchange;
   if (exchange != nullptr) {
     return read_exchange(object, facts.is_neg, writable);
@@ -218,7 +222,9 @@ bool Source::take_dlpack(const dlpack::Tensor& tensor) {
     const auto i = static_cast<std::size_t>(axis);
     view.shape[i] = tensor.shape[axis];
     view.strides[i] = tensor.strides == nullptr ? stride : tensor.strides[axis];
-    stride *= view.shape[i] > 0 ? view.shape[i] : 1;
+    if (view.shape[i] < 0 || __builtin_mul_overflow(stride, view.shape[i] > 0 ? view.shape[i] : 1, &stride)) {
+      return fail("has sizes that are negative or overflow 64 bits", true);
+    }
   }
   return true;
 }
@@ -235,7 +241,7 @@ bool Source::read_exchange(PyObject* object, PyObject* is_neg, bool writable) {
   if (writable && requires_grad(object)) {
     return fail("requires grad; use torch.no_grad() tensors or .detach()", true);
   }
-  if (is_float(view.dtype) && is_negated(object, is_neg)) {
+  if (is_negated(object, is_neg)) {
     if (writable) {
       return fail("has its negative bit set; call .resolve_neg()", true);
     }
@@ -305,6 +311,9 @@ bool Source::read_capsule(PyObject* object, bool writable) {
       capsule = handle.attr("__dlpack__")();
     }
   } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) {
+      throw;  // Ctrl-C and exhaustion are not a matter of this argument
+    }
     cause = error.value();
     return fail("");
   }
@@ -315,6 +324,9 @@ bool Source::read_capsule(PyObject* object, bool writable) {
       return fail("uses a DLPack version that is not 1.x");
     }
     view.writable = (managed->flags & dlpack::kReadOnly) == 0;
+    if (writable && (managed->flags & dlpack::kIsCopied) != 0) {
+      return fail("is exported as a copy, so writing to it would be lost", true);
+    }
     kept_ = capsule.release().ptr();
     if (!take_dlpack(managed->tensor)) {
       return false;

@@ -51,6 +51,7 @@ struct ManagedTensor {
 };
 
 constexpr uint64_t kReadOnly = 1;
+constexpr uint64_t kIsCopied = 2;
 
 struct ManagedTensorVersioned {
   Version version;

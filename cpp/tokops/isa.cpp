@@ -9,13 +9,16 @@
 namespace tokops {
 namespace {
 
+// Everything that -march=x86-64-v3 and -v4 let the compiler use, LZCNT and MOVBE included: a machine that masks one
+// of them would run a kernel of that level and decode the instruction as another.
 Isa detect() noexcept {
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(TOKOPS_HAVE_X86_LEVELS)
   __builtin_cpu_init();
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("lzcnt") &&
+                  __builtin_cpu_supports("movbe");
   if (v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     return Isa::kV4;
   }
   return v3 ? Isa::kV3 : Isa::kBase;

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -54,10 +55,14 @@ struct Job {
 
 class Pool {
  public:
-  explicit Pool(int threads) {
+  explicit Pool(int threads) : size_(threads) {
     workers_.reserve(static_cast<std::size_t>(threads - 1));
-    for (int i = 1; i < threads; ++i) {
-      workers_.emplace_back([this] { serve(); });
+    try {
+      for (int i = 1; i < threads; ++i) {
+        workers_.emplace_back([this] { serve(); });
+      }
+    } catch (const std::system_error&) {
+      // The system gives no more threads: the work is done by those there are, with the same results.
     }
   }
 
@@ -75,7 +80,8 @@ class Pool {
     }
   }
 
-  [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+  // The size asked for; fewer workers may have started.
+  [[nodiscard]] int size() const noexcept { return size_; }
 
   void run(Job& job) {
     const auto helpers = static_cast<int>(std::min<int64_t>(std::ssize(workers_), job.blocks - 1));
@@ -122,6 +128,7 @@ class Pool {
   int wanted_ = 0;
   int running_ = 0;
   bool stopping_ = false;
+  const int size_;
   std::vector<std::thread> workers_;
 };
 
@@ -140,10 +147,7 @@ void forget_after_fork() {
   inside_job = false;
 }
 
-void register_fork_handler() {
-  static std::once_flag once;
-  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, forget_after_fork); });
-}
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, forget_after_fork);
 
 }  // namespace
 
@@ -179,6 +183,7 @@ void run_blocks(int64_t n, int64_t grain, BlockFunction function, void* context)
   if (n <= 0) {
     return;
   }
+  grain = std::max<int64_t>(grain, 1);
   const int64_t blocks = n / grain + (n % grain != 0 ? 1 : 0);
   const auto run_serially = [&] {
     for (int64_t block = 0; block < blocks; ++block) {
@@ -196,7 +201,6 @@ void run_blocks(int64_t n, int64_t grain, BlockFunction function, void* context)
   if (!lock.owns_lock()) {
     return run_serially();
   }
-  register_fork_handler();
   if (state->pool == nullptr || state->pool->size() != threads) {
     state->pool.reset();
     state->pool = std::make_unique<Pool>(threads);

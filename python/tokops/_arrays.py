@@ -56,7 +56,7 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
         if x.dtype is torch.bfloat16:
             return np.asarray(x.view(torch.int16).numpy()).view(np.uint16)
         return np.asarray(x.numpy())
-    array = np.asarray(x)
+    array = np.asarray(x) if hasattr(x, "__array__") or not hasattr(x, "__dlpack__") else np.from_dlpack(x)
     return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
 
 
@@ -64,7 +64,9 @@ def host_array(op: str, name: str, value: Any) -> np.ndarray[Any, Any]:
     """Read a small argument that the caller may keep anywhere as numpy, or raise TypeError naming it."""
     try:
         return to_numpy(value.cpu() if is_torch(value) else value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a foreign __array__ raises
         raise TypeError(
             f"{op}: argument '{name}' must be readable as an array, got {type(value).__name__}"
         ) from error

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from . import _cpu
+from . import _cpu, _dispatch
 
 PARTNERS = ("numpy", "torch", "transformers", "tiktoken", "regex", "partialsmiles", "llguidance", "ml_dtypes")
 
 
 def num_threads() -> int:
     """Threads a call may use, the caller included: ``TOKOPS_NUM_THREADS``, else the CPUs this process may use."""
+    _dispatch.read_environment()
     return _cpu.num_threads()
 
 
@@ -41,6 +42,7 @@ def threads(n: int) -> Iterator[None]:
 
 def isa() -> str:
     """The instruction-set level in use: "base", "v3" (AVX2) or "v4" (AVX-512)."""
+    _dispatch.read_environment()
     return _cpu.isa()
 
 
@@ -51,7 +53,7 @@ def isa_levels() -> list[str]:
 
 def environment() -> dict[str, str]:
     """Facts about the installation and the machine, as text; a probe that fails says why instead of raising."""
-    from . import __version__, _dispatch
+    from . import __version__
 
     probes: dict[str, Callable[[], Any]] = {
         "tokops": lambda: __version__,
@@ -102,8 +104,6 @@ def _processor() -> str:
 
 
 def _cuda() -> str:
-    from . import _dispatch
-
     try:
         module = _dispatch.cuda_module()
     except RuntimeError:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ._ops import Op
 
 BACKENDS = ("reference", "cpp", "cuda")
+_forced: ContextVar[str | None] = ContextVar("tokops_backend", default=None)
+_unread: Any = object()
+_default: Any = _unread  # what TOKOPS_BACKEND says, read at first use
 
 
 def _checked(name: str, source: str) -> str:
@@ -32,12 +35,17 @@ def _checked(name: str, source: str) -> str:
     return name
 
 
-def _from_environment() -> str | None:
-    name = os.environ.get("TOKOPS_BACKEND")
-    return _checked(name, "TOKOPS_BACKEND") if name else None
-
-
-_forced: ContextVar[str | None] = ContextVar("tokops_backend", default=_from_environment())  # noqa: B039 - a str
+def read_environment() -> str | None:
+    """Apply ``TOKOPS_ISA``, ``TOKOPS_NUM_THREADS`` and ``TOKOPS_BACKEND`` once; ValueError for a bad value."""
+    global _default
+    if _default is _unread:
+        level, name = os.environ.get("TOKOPS_ISA"), os.environ.get("TOKOPS_BACKEND")
+        if level:
+            _cpu.set_isa(level)
+        _cpu.num_threads()
+        _default = _checked(name, "TOKOPS_BACKEND") if name else None
+    forced: str | None = _default
+    return forced
 
 
 @contextmanager
@@ -63,7 +71,7 @@ def use_backend(name: str) -> Iterator[None]:
 
 def backend_name() -> str | None:
     """The forced backend, or None when the device of the arguments decides."""
-    return _forced.get()
+    return _forced.get() or read_environment()
 
 
 def has_cuda() -> bool:
@@ -96,44 +104,66 @@ def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(first, torch.Tensor):
             return _call_torch(op, arguments, out, torch)
-    backend = _forced.get()
+    backend = _forced.get() or (_default if _default is not _unread else read_environment())
     if backend == "reference":
         return _run_reference(op, arguments, out)
     if backend == "cuda":
         return _run_cuda(op, arguments, out)
-    if out is None:
-        try:
-            out = op.allocate_numpy(*arguments)
-        except Exception:
-            _check(op, _cpu, arguments)
-            raise
+    return _run_cpu(op, op.allocate_numpy, arguments, out)
+
+
+def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any) -> Any:
+    """Send traced calls and tensors of other types through torch's dispatcher, all others straight on."""
+    first = arguments[0]
+    if (
+        torch.compiler.is_compiling()
+        or type(first) not in (torch.Tensor, torch.nn.Parameter)
+        or first.is_meta
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._get_tracing_state() is not None
+    ):
+        from . import _torch
+
+        return _torch.call(op, arguments, out)
+    return call_eager(op, arguments, out, torch)
+
+
+def call_eager(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any) -> Any:
+    """Run ``op`` on tensors that hold memory, whatever their type; the body of the custom op too."""
+    backend = _forced.get() or (_default if _default is not _unread else read_environment())
+    if op.float_results and torch.is_grad_enabled():
+        _refuse_grad(op, arguments)
+    if backend == "reference":
+        return _run_reference(op, arguments, out)
+    if backend == "cuda" or (backend is None and arguments[0].is_cuda):
+        return _run_cuda(op, arguments, out)
+    return _run_cpu(op, op.allocate_torch, arguments, out)
+
+
+def _run_cpu(op: Op, allocate: Any, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
+    if out is not None:
+        op.native(*arguments, *out)
+        return _written(op, out)
+    try:
+        out = allocate(*arguments)
+    except MemoryError:
+        raise
+    except Exception as error:
+        _check(op, _cpu, arguments)
+        name, kind = op.parameters[0][1], type(arguments[0]).__name__
+        raise TypeError(
+            f"{op.public}: argument '{name}' must be a numpy array or a torch tensor, got {kind}"
+        ) from error
     op.native(*arguments, *out)
     return out[0] if op.single else out
 
 
-def _call_torch(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None, torch: Any) -> Any:
-    first = arguments[0]
-    plain = type(first) in (torch.Tensor, torch.nn.Parameter)
-    if torch.compiler.is_compiling() or not plain or first.is_meta:
-        from . import _torch
-
-        return _torch.call(op, arguments, out)
-    backend = _forced.get()
-    if op.float_results and torch.is_grad_enabled():
-        _refuse_grad(op, arguments)
-    if out is not None:
-        _increment_versions(torch, out)
-    if backend == "reference":
-        return _run_reference(op, arguments, out)
-    if backend == "cuda" or (first.is_cuda and backend is None):
-        return _run_cuda(op, arguments, out)
-    if out is None:
-        try:
-            out = op.allocate_torch(*arguments)
-        except Exception:
-            _check(op, _cpu, arguments)
-            raise
-    op.native(*arguments, *out)
+def _written(op: Op, out: tuple[Any, ...]) -> Any:
+    """Tell autograd which tensors of the caller have been written, and return them."""
+    torch = sys.modules.get("torch")
+    for tensor in out:
+        if torch is not None and isinstance(tensor, torch.Tensor) and not tensor.is_inference():
+            torch.autograd.graph.increment_version(tensor)
     return out[0] if op.single else out
 
 
@@ -146,11 +176,10 @@ def _run_cuda(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -
             f"{op.public}: there is no CUDA kernel for this operator; move the arguments to the CPU"
         )
     bytes_needed = workspace_bytes(*arguments)  # reads all arguments, and says what is wrong with them
-    if out is None:
-        out = op.allocate(*arguments)
+    made = op.allocate(*arguments) if out is None else out
     workspace = _arrays.new_like((bytes_needed,), "uint8", arguments[0])
-    getattr(native, op.name)(*arguments, *out, workspace)
-    return out[0] if op.single else out
+    getattr(native, op.name)(*arguments, *made, workspace)
+    return _written(op, made)
 
 
 def _check(op: Op, native: Any, arguments: tuple[Any, ...]) -> None:
@@ -167,16 +196,22 @@ def _check(op: Op, native: Any, arguments: tuple[Any, ...]) -> None:
 def _run_reference(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
     from .reference import load
 
-    if out is None:
-        _check(op, _cpu, arguments)
-    else:
-        getattr(_cpu, op.name)(*arguments, *out)  # what is wrong with the outputs; they are overwritten below
-    results = load(op.reference)(*(_arrays.to_numpy(a) if _arrays.is_array(a) else a for a in arguments))
+    _check(op, _cpu, arguments)
+    kinds = (kind for kind, _ in op.parameters)
+    plain = [
+        _arrays.to_numpy(a) if kind.startswith("Tensor") and a is not None else a
+        for kind, a in zip(kinds, arguments, strict=True)
+    ]
+    results = load(op.reference)(*plain)
     results = results if isinstance(results, tuple) else (results,)
-    made = op.allocate(*arguments) if out is None else out
+    if out is None:
+        made = op.allocate(*arguments)
+    else:
+        op.native(*arguments, *out)  # says what is wrong with the outputs; they are overwritten below
+        made = out
     for target, result in zip(made, results, strict=True):
         _arrays.assign(target, result)
-    return made[0] if op.single else made
+    return _written(op, made)
 
 
 def _refuse_grad(op: Op, arguments: tuple[Any, ...]) -> None:
@@ -186,9 +221,3 @@ def _refuse_grad(op: Op, arguments: tuple[Any, ...]) -> None:
                 f"{op.public}: argument '{name}' requires grad, but the operator has no backward; "
                 "use torch.no_grad() or .detach()"
             )
-
-
-def _increment_versions(torch: Any, out: tuple[Any, ...]) -> None:
-    for tensor in out:
-        if isinstance(tensor, torch.Tensor) and not tensor.is_inference():
-            torch.autograd.graph.increment_version(tensor)

@@ -24,7 +24,7 @@ def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, hi
         if isinstance(value, bool):
             raise TypeError(f"{op}: argument '{name}' must be int, got bool")
     if not INT64_MIN <= number <= INT64_MAX:
-        raise ValueError(f"{op}: argument '{name}' must fit 64 bits, got {number}")
+        raise ValueError(f"{op}: argument '{name}' must fit 64 bits, got {number.bit_length()} bits")
     if (low is not None and number < low) or (high is not None and number > high):
         raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)}, got {number}")
     return number
@@ -32,14 +32,16 @@ def integer(op: str, name: str, value: SupportsIndex, low: int | None = None, hi
 
 def real(op: str, name: str, value: Any, low: float | None = None, high: float | None = None) -> float:
     """``value`` as a finite float inside the closed range; bool and text are TypeErrors."""
-    if type(value) is float or type(value) is int:
-        number = float(value)
+    if type(value) is float:
+        number = value
     else:
         convertible = hasattr(value, "__float__") or hasattr(value, "__index__")
         if isinstance(value, bool | str | bytes) or not convertible:
             raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}")
         try:
             number = float(value)
+        except OverflowError:
+            raise ValueError(f"{op}: argument '{name}' must be {_range(low, high)} and finite") from None
         except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(f"{op}: argument '{name}' must be float, got {type(value).__name__}") from error
     lowest, highest = -MAX if low is None else low, MAX if high is None else high

@@ -9,17 +9,12 @@ module registers all operators, so that tracing never has to.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from . import _dispatch, constrain, kv, prune
+from . import _dispatch, constrain, kv, prune  # noqa: F401 - importing a family declares its operators
 from ._ops import REGISTRY, Op
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-FAMILIES: tuple[ModuleType, ...] = (constrain, kv, prune)  # importing them has declared their operators
 
 
 def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
@@ -33,7 +28,7 @@ def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any
 
 def _register(op: Op) -> Callable[..., Any]:
     def eager(*arguments: Any) -> Any:
-        return _dispatch.call(op, arguments, None)
+        return _dispatch.call_eager(op, arguments, None, torch)
 
     def fake(*arguments: Any) -> Any:
         made = op.allocate_torch(*arguments)

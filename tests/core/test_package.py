@@ -76,12 +76,17 @@ def test_a_forced_backend_never_falls_through():
     [
         ("TOKOPS_BACKEND", "gpu", "TOKOPS_BACKEND must be one of reference, cpp, cuda, got 'gpu'"),
         ("TOKOPS_ISA", "v9", "instruction-set level must be one of base, v3, v4, got 'v9'"),
+        ("TOKOPS_NUM_THREADS", "0", "TOKOPS_NUM_THREADS must be an integer in [1, 1024], got '0'"),
     ],
 )
-def test_unknown_settings_are_errors(variable, value, message):
-    done = python("import tokops; tokops.topk", **{variable: value})
-    assert done.returncode != 0
-    assert message in done.stderr
+def test_unknown_settings_are_value_errors_at_first_use(variable, value, message):
+    code = "import numpy, tokops; from tokops import topk; print('imported')\ntopk(numpy.zeros(4, 'f4'), 2)"
+    done = python(code, **{variable: value})
+    assert done.stdout.strip() == "imported"
+    assert done.stderr.strip().split("\n")[-1] == f"ValueError: {message}"
+    report = python("import tokops; tokops.show_config()", **{variable: value})
+    assert report.returncode == 0
+    assert message in report.stdout
 
 
 @pytest.mark.parametrize("level", tokops.isa_levels())

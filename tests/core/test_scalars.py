@@ -50,6 +50,13 @@ def test_reals_are_finite_floats():
             _scalars.real("f", "p", bad, 0, 1)
 
 
+def test_numbers_beyond_float_and_beyond_printing_are_value_errors():
+    with pytest.raises(ValueError, match="f: argument 'p' must be"):
+        _scalars.real("f", "p", 10**400, 0, 1)
+    with pytest.raises(ValueError, match="f: argument 'k' must fit 64 bits"):
+        _scalars.integer("f", "k", 10**5000)
+
+
 def test_choices_and_booleans():
     assert _scalars.choice("f", "mode", "a", ("a", "b")) == "a"
     with pytest.raises(ValueError, match="must be one of a, b, got 'c'"):

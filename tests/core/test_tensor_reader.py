@@ -171,6 +171,29 @@ def test_dlpack_objects_are_read_and_read_only_ones_not_written():
         refused(ValueError, "read-only", X, Wrapped(out))
 
 
+def test_an_output_that_is_exported_as_a_copy_is_refused():
+    class Copies:
+        def __init__(self, array):
+            self.array = array
+
+        def __dlpack__(self, **keywords):
+            return self.array.__dlpack__(**{**keywords, "copy": True})
+
+    if np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        pytest.skip("this numpy does not mark copies")
+    refused(ValueError, "exported as a copy", X, Copies(np.zeros(3, np.float32)))
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+def test_interrupts_of_an_export_pass_through(kind):
+    class Raises:
+        def __dlpack__(self, **keywords):
+            raise kind
+
+    with pytest.raises(kind):
+        _cpu._test_sum(Raises(), np.zeros(3, np.float32))
+
+
 @needs_torch
 @pytest.mark.filterwarnings("ignore")
 class TestTorch:

@@ -82,6 +82,21 @@ def test_bad_counts_are_refused(value, kind):
         tokops.set_num_threads(value)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory the Linux way")
+def test_a_system_without_threads_to_give_computes_all_the_same():
+    code = (
+        "import resource, tokops\nfrom tokops import _cpu\ntokops.set_num_threads(64)\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (50 << 20), used + (50 << 20)))\n"
+        "print(_cpu._test_parallel_sum(10000, 10, False))"
+    )
+    assert report(code).stdout.strip() == str(SUM)
+
+
+def test_a_grain_below_one_means_one():
+    assert _cpu._test_parallel_sum(100, 0, False) == 4950
+
+
 def report(code, **variables):
     environment = {**os.environ, **variables}
     return subprocess.run(
@@ -129,7 +144,8 @@ def test_cgroup_quota_is_rounded_up(line, cpus):
 def test_interpreter_exit_with_a_running_daemon_thread_is_clean():
     code = (
         "import threading, tokops\nfrom tokops import _cpu\ntokops.set_num_threads(4)\n"
-        "def work():\n    while True: _cpu._test_parallel_sum(1000, 5, False)\n"
+        "import numpy\nx, out = numpy.ones((8, 4096), 'f4'), numpy.zeros(8, 'f4')\n"
+        "def work():\n    while True: _cpu._test_parallel_sum(1000, 5, False); _cpu._test_sum(x, out)\n"
         "threading.Thread(target=work, daemon=True).start()\n_cpu._test_parallel_sum(1000, 5, False)\n"
     )
     assert report(code).returncode == 0

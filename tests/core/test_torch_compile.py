@@ -93,6 +93,37 @@ def test_fake_tensors_give_fake_results(op):
         assert (tuple(a.shape), a.dtype) == (tuple(b.shape), b.dtype)
 
 
+class Subclass(torch.Tensor):
+    """A plain subclass: it has memory, but another type."""
+
+
+@over_ops
+def test_subclasses_are_computed_through_the_dispatcher(op):
+    arguments = torch_arguments(op)
+    other = tuple(a.as_subclass(Subclass) if isinstance(a, torch.Tensor) else a for a in arguments)
+    for a, b in zip(as_tuple(op(*other)), as_tuple(op(*arguments)), strict=True):
+        torch.testing.assert_close(a.as_subclass(torch.Tensor), b, rtol=0, atol=0, equal_nan=True)
+
+
+@over_ops
+def test_traced_graphs_hold_the_operator(op):
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    arguments = torch_arguments(op)
+    tensors = tuple(a for a in arguments if isinstance(a, torch.Tensor))
+
+    def function(*given):
+        rest = iter(given)
+        return op(*(next(rest) if isinstance(a, torch.Tensor) else a for a in arguments))
+
+    graph = make_fx(function)(*tensors)
+    assert any(op.name in str(node.target) for node in graph.graph.nodes)
+    assert_equal(graph(*tensors), op(*arguments))
+    with torch.no_grad():
+        traced = torch.jit.trace(function, tensors, check_trace=False)
+        assert_equal(traced(*tensors), op(*arguments))
+
+
 @over_ops
 def test_gradients_are_refused_or_cut(op):
     arguments = torch_arguments(op)
@@ -112,12 +143,17 @@ def test_gradients_are_refused_or_cut(op):
 
 
 @over_ops
-def test_given_outputs_count_as_written(op):
+def test_given_outputs_count_as_written_when_they_were(op):
     arguments = torch_arguments(op)
     out = tuple(torch.empty_like(r) for r in as_tuple(op(*arguments)))
+    for given in (arguments, example(op)):
+        versions = [r._version for r in out]
+        op(*given, out=out)
+        assert all(r._version > v for r, v in zip(out, versions, strict=True))
     versions = [r._version for r in out]
-    op(*arguments, out=out)
-    assert all(r._version > v for r, v in zip(out, versions, strict=True))
+    with pytest.raises(TypeError):
+        op("text", *arguments[1:], out=out)
+    assert [r._version for r in out] == versions
 
 
 def attend(q, keys, values):
