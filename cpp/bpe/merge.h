@@ -14,8 +14,9 @@ namespace tokops::bpe {
 
 class Merger {
  public:
-  // `text_bytes`: about how much will be merged.
-  Merger(const Vocabulary& vocabulary, std::size_t text_bytes) : vocabulary_(vocabulary), memory_(text_bytes) {}
+  // `text_bytes`: about how much will be merged; 0 remembers nothing.
+  explicit Merger(const Vocabulary& vocabulary, std::size_t text_bytes = 0)
+      : vocabulary_(vocabulary), memory_(text_bytes) {}
 
   // Appends the tokens (numbers, not ids). -1, or the offset of the first byte without a token.
   int64_t merge(Bytes piece, std::vector<uint32_t>& tokens);

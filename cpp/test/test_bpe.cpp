@@ -91,7 +91,7 @@ std::vector<std::string> merge_by_definition(const std::string& piece, const Pri
 
 void check_merge(test::Random& random, const bpe::Vocabulary& vocabulary, const std::map<std::string, uint32_t>& ids,
                  const Priority& priority) {
-  bpe::Merger merger(vocabulary);
+  bpe::Merger merger(vocabulary, random.between(0, 1) == 0 ? 0 : 4096);  // with and without memory
   for (int piece_number = 0; piece_number < 4; ++piece_number) {
     const std::string piece = draw_piece(random);
     std::vector<uint32_t> numbers;

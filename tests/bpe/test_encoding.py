@@ -18,7 +18,10 @@ import tokops
 from tests.bpe.conftest import TEXT, TRICKY, make, trained
 from tokops import bpe
 
-tiktoken = pytest.importorskip("tiktoken")
+try:
+    import tiktoken
+except ImportError:
+    tiktoken = None
 
 CL100K = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
@@ -26,9 +29,15 @@ CL100K = (
 )
 SMALL = make()
 REFERENCE = make(backend="reference")
-PEER = tiktoken.Encoding(
-    "small", pat_str=CL100K, mergeable_ranks=trained().ranks, special_tokens=SMALL._special_tokens
+# Without tiktoken the reference stands in, which the golden files check against tiktoken's stored ids.
+PEER = (
+    REFERENCE
+    if tiktoken is None
+    else tiktoken.Encoding(
+        "small", pat_str=CL100K, mergeable_ranks=trained().ranks, special_tokens=SMALL._special_tokens
+    )
 )
+needs_tiktoken = pytest.mark.skipif(tiktoken is None, reason="tiktoken is not installed")
 BOTH = pytest.mark.parametrize("encoding", [SMALL, REFERENCE], ids=["cpp", "reference"])
 ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=40)
 
@@ -77,6 +86,7 @@ def test_megabytes_of_one_letter_are_encoded(shared_data):
         assert SMALL.count(data) == len(ids)
 
 
+@needs_tiktoken
 def test_corpora_at_random_cuts_equal_tiktoken(shared_data, published):
     names = {"cl100k_base": "llama3", "o200k_base": "o200k", "gpt2": "gpt2"}
     rng = random.Random(5)
@@ -165,6 +175,7 @@ def test_special_tokens_can_be_left_out_of_decoded_text(encoding):
     assert not encoding.is_special_token(1)
 
 
+@needs_tiktoken
 def test_names_of_tiktoken():
     assert SMALL.n_vocab == PEER.n_vocab == SMALL.max_token_value + 1
     assert SMALL.eot_token == PEER.eot_token
