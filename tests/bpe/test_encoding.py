@@ -351,3 +351,20 @@ def test_a_written_file_is_read_again(tmp_path):
     gaps = bpe.Encoding.from_tiktoken_file(tmp_path / "gaps.tiktoken", pattern="none")
     assert gaps.encode("aaa") == [3, 7]
     assert gaps.decode_bytes([5]) == b""
+
+
+@pytest.mark.parametrize("bad", [None, 5, 1.5, [1], 10**12])
+def test_single_tokens_are_text_or_bytes(bad):
+    encoding = bpe.train(["aa ab"], 258).to_encoding("tiny")
+    for call in (encoding.encode_single_token, encoding._encode_single_piece):
+        with pytest.raises(TypeError, match="argument 'text_or_bytes' must be str or bytes"):
+            call(bad)
+
+
+@pytest.mark.parametrize("bad", [None, 5, [(b"a", 1)], b"ab"])
+def test_vocabularies_are_mappings(bad):
+    ranks = {bytes([i]): i for i in range(256)}
+    with pytest.raises(TypeError, match="Encoding: argument 'mergeable_ranks' must be a mapping"):
+        bpe.Encoding("x", pat_str="gpt2", mergeable_ranks=bad, special_tokens={})
+    with pytest.raises(TypeError, match="Encoding: argument 'special_tokens' must be a mapping"):
+        bpe.Encoding("x", pat_str="gpt2", mergeable_ranks=ranks, special_tokens=bad)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,20 @@ def text_list(operation: str, texts: Iterable[Any]) -> list[Any]:
         if not isinstance(item, TEXTS):
             raise TypeError(f"{operation}: texts[{place}] must be str or bytes, got {type(item).__name__}")
     return items
+
+
+def as_bytes(operation: str, name: str, text: Any) -> bytes:
+    """The bytes of one token or piece given as str or bytes."""
+    if not isinstance(text, TEXTS):
+        raise TypeError(f"{operation}: argument '{name}' must be str or bytes, got {type(text).__name__}")
+    return text.encode() if isinstance(text, str) else bytes(text)
+
+
+def mapping(operation: str, name: str, value: Any) -> dict[Any, Any]:
+    """A copy of a mapping; TypeError for anything else."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{operation}: argument '{name}' must be a mapping, got {type(value).__name__}")
+    return dict(value)
 
 
 def as_tokens(operation: str, tokens: Any) -> Any:

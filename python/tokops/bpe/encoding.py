@@ -17,7 +17,7 @@ import numpy as np
 
 from .._ops import Entry
 from .._scalars import choice, integer
-from ._arguments import Text, as_tokens, block_count, id_dtype, text_list, text_or_empty
+from ._arguments import Text, as_bytes, as_tokens, block_count, id_dtype, mapping, text_list, text_or_empty
 from ._core import bpe_core
 from ._files import read_tiktoken
 from ._normalize import NORMALIZERS, normalize
@@ -74,8 +74,8 @@ class Encoding:
             choice("Encoding", "normalizer", normalizer, NORMALIZERS)
         self.name = name
         self._pat_str = pat_str
-        self._mergeable_ranks = dict(mergeable_ranks)
-        self._special_tokens = dict(special_tokens)
+        self._mergeable_ranks = mapping("Encoding", "mergeable_ranks", mergeable_ranks)
+        self._special_tokens = mapping("Encoding", "special_tokens", special_tokens)
         self._normalizer = normalizer
         self._merges = None if merges is None else [(bytes(left), bytes(right)) for left, right in merges]
         self._ignore_merges = bool(ignore_merges)
@@ -193,7 +193,7 @@ class Encoding:
     def encode_single_token(self, text_or_bytes: str | bytes) -> int:
         """Id of the token, ordinary or special, that has exactly this text; KeyError when there is none."""
         is_text = isinstance(text_or_bytes, str)
-        token = text_or_bytes.encode() if isinstance(text_or_bytes, str) else bytes(text_or_bytes)
+        token = as_bytes("encode_single_token", "text_or_bytes", text_or_bytes)
         found = self._mergeable_ranks.get(token)
         if found is None:
             found = self._special_tokens.get(text_or_bytes if is_text else text_or_empty(token))  # type: ignore[arg-type]
@@ -338,7 +338,7 @@ class Encoding:
     # --- tiktoken's private names that users call
 
     def _encode_single_piece(self, text_or_bytes: str | bytes) -> list[int]:
-        piece = text_or_bytes.encode() if isinstance(text_or_bytes, str) else bytes(text_or_bytes)
+        piece = as_bytes("_encode_single_piece", "text_or_bytes", text_or_bytes)
         return self._core.encode_pieces("_encode_single_piece", [piece])  # type: ignore[no-any-return]
 
     # --- inside

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arrays import is_torch, to_numpy
+from .._arrays import host_array, is_torch
 from .._scalars import boolean, choice, integer, real
 
 ESTIMATORS = ("auto", "rawrs", "desraj", "paper", "gawrs", "none", "exact")
@@ -121,7 +121,7 @@ def checked_seed(op: str, value: Any) -> int:
 def checked_int64(op: str, name: str, value: Any, batch: int, high: int) -> np.ndarray[Any, Any]:
     """Return int64[batch] from an int, a sequence of ints or an integer array, each in [0, high]."""
     if isinstance(value, np.ndarray) or is_torch(value):
-        array = to_numpy(value)
+        array = host_array(op, name, value)
         if array.dtype.kind not in "iu" or array.dtype == np.uint16:
             raise TypeError(f"{op}: argument '{name}' must be int64[{batch}], got {array.dtype}")
         value = array.tolist()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import _cpu
-from .._arrays import is_array, like, to_numpy
+from .._arrays import host_array, is_array, like
 from .._scalars import choice, integer
 from .options import checked_seed
 
@@ -63,7 +63,7 @@ def resample(weights: Any, n: int, *, method: str = "multinomial", seed: int, st
 
 
 def _probabilities(weights: Any) -> np.ndarray[Any, Any]:
-    array = to_numpy(weights) if is_array(weights) else np.asarray(weights)
+    array = host_array("constrain.resample", "weights", weights)
     if array.dtype.kind not in "fiu" or array.dtype == np.uint16 or array.ndim != 1:
         raise TypeError(
             f"{NAME}: argument 'weights' must be float64[m], got {array.dtype}{list(array.shape)}"

@@ -15,7 +15,7 @@ def anchor_rows(op: str, anchors: Any, place: Layout, rows: int) -> Array:
     """``anchors`` as ascending numbers of all rows, items of a batch end to end."""
     if not _arrays.is_array(anchors):
         raise TypeError(f"{op}: argument 'anchors' must be int64, got {type(anchors).__name__}")
-    ids = _arrays.to_numpy(anchors.cpu() if _arrays.is_torch(anchors) else anchors)
+    ids = _arrays.host_array(op, "anchors", anchors)
     if ids.dtype != np.int64:
         raise TypeError(f"{op}: argument 'anchors' must be int64, got {ids.dtype}")
     wanted = (len(place.sizes),) if place.batch else ()

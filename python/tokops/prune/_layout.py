@@ -45,7 +45,7 @@ def host_offsets(op: str, name: str, value: Any, rows: int) -> Array:
         value = np.array([integer(op, name, v) for v in value], np.int64)
     if not _arrays.is_array(value) or (_arrays.is_torch(value) and value.device.type != "cpu"):
         raise TypeError(f"{op}: argument '{name}' must be a list, numpy array or CPU tensor")
-    offsets = _arrays.to_numpy(value)
+    offsets = _arrays.host_array(op, name, value)
     if offsets.dtype not in (np.int32, np.int64):
         raise TypeError(f"{op}: argument '{name}' must be int32 or int64, got {offsets.dtype}")
     if offsets.ndim != 1 or len(offsets) == 0:

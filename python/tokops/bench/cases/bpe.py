@@ -32,11 +32,11 @@ def rows() -> list[Row]:
     found = []
     for script in SCRIPTS:
         for op, make in {"encode": encode, "encode_to_numpy": to_numpy, "count": count}.items():
-            found.append(Row(f"bpe.{op}/256k/{script}", op="bpe.Encoding", make=partial(make, script)))
-        found.append(Row(f"bpe.decode/256k/{script}", op="bpe.Encoding", make=partial(decode, script)))
-    found.append(Row("bpe.encode/20/latin", op="bpe.Encoding", make=short))
-    found.append(Row("bpe.encode/64k/one letter", op="bpe.Encoding", make=one_letter))
-    found.append(Row("bpe.encode_batch/256x1k/latin", op="bpe.Encoding", make=batch))
+            found.append(Row(f"bpe.Encoding.{op}/256k/{script}", op="bpe.Encoding", make=partial(make, script)))
+        found.append(Row(f"bpe.Encoding.decode/256k/{script}", op="bpe.Encoding", make=partial(decode, script)))
+    found.append(Row("bpe.Encoding.encode/20/latin", op="bpe.Encoding", make=short))
+    found.append(Row("bpe.Encoding.encode/64k/one letter", op="bpe.Encoding", make=one_letter))
+    found.append(Row("bpe.Encoding.encode_batch/256x1k/latin", op="bpe.Encoding", make=batch))
     found.append(Row("bpe.train/16k/300", op="bpe.train", make=train_small))
     found.append(Row("bpe.train/1M/4096", op="bpe.train", make=train_large, large=True))
     return found
