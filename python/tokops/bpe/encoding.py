@@ -74,8 +74,8 @@ class Encoding:
             choice("Encoding", "normalizer", normalizer, NORMALIZERS)
         self.name = name
         self._pat_str = pat_str
-        self._mergeable_ranks = mapping("Encoding", "mergeable_ranks", mergeable_ranks)
-        self._special_tokens = mapping("Encoding", "special_tokens", special_tokens)
+        self._mergeable_ranks: dict[bytes, int] = mapping("Encoding", "mergeable_ranks", mergeable_ranks)
+        self._special_tokens: dict[str, int] = mapping("Encoding", "special_tokens", special_tokens)
         self._normalizer = normalizer
         self._merges = None if merges is None else [(bytes(left), bytes(right)) for left, right in merges]
         self._ignore_merges = bool(ignore_merges)
