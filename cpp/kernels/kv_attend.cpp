@@ -15,7 +15,7 @@ constexpr int kMaxHeads = 4;  // with 4 vectors of columns: 16 of 32 registers
 constexpr int kMaxHeads = 2;  // 8 of 16
 #endif
 constexpr int kMaxColumns = 4;
-constexpr int64_t kAhead = 8;
+constexpr int64_t kAhead = 16;
 
 template <class Type, int kHeads, int kColumns>
 void tile(const void* const* rows, int64_t count, int64_t first, const float* weights, int64_t weight_stride,
