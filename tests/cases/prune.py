@@ -15,6 +15,7 @@ SELECT = "prune.maxmin_select"
 def cases() -> Iterator[Case]:
     """Yield all cases."""
     yield from _sizes()
+    yield from _larger()
     yield from _dtypes()
     yield from _options()
     yield from _degenerate()
@@ -33,6 +34,19 @@ def _sizes() -> Iterator[Case]:
         yield _case(f"float-{d}", rng.standard_normal((37, d)).astype(np.float32), 15)
     for n in (1, 2, 3, 4, 5, 9, 65, 129):
         yield _case(f"rows-{n}", dyadic(rng, n, 24, steps=2), n)
+
+
+def _larger() -> Iterator[Case]:
+    """Enough rows for every stage of the screened search, with and without structure."""
+    rng = np.random.default_rng(6)
+    noise = rng.standard_normal((300, 9)).astype(np.float32)
+    grid = np.cumsum(rng.standard_normal((260, 30)) * (rng.random((260, 1)) < 0.2), axis=0).astype(np.float32)
+    for name, x in (("noise", noise), ("runs", grid), ("ties", dyadic(rng, 240, 6, steps=2))):
+        yield _case(f"{name}-isolated", x, 150)
+        yield _case(f"{name}-weights", x, 60, weights=rng.integers(0, 4, len(x)).astype(np.float32))
+        yield _case(f"{name}-f16", x.astype(np.float16), 100, precision="input")
+        yield _case(f"{name}-bf16", bf16(x), 100, precision="input")
+        yield _case(f"{name}-anchors", x, 60, anchors=np.arange(0, 200, 9))
 
 
 def _dtypes() -> Iterator[Case]:

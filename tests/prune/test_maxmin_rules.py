@@ -156,6 +156,12 @@ def test_ascending_order_sorts_rows_and_moves_gaps_along():
     np.testing.assert_array_equal(by_row.gaps, by_pick.gaps[rank])
 
 
+def test_a_cosine_beside_a_rounding_boundary_is_rounded_once(backend, isa_level):
+    # g = 0.5 + 2^-9 + 2^-30 rounds up to 0.5 + 2^-8 in bfloat16; in float32 it is a tie and would round down.
+    x = bf16([[1, 2**-5, 2**-15, 0], [0.5, 2**-4, 2**-15, 0.86328125]])
+    assert maxmin_select(x, 2, precision="input").gaps.tolist() == [0.49609375] * 2
+
+
 @pytest.mark.parametrize("d", [1, 15, 16, 17, 100])
 def test_duplicates_are_taken_once_and_in_order(backend, d):
     x = np.tile(dyadic(np.random.default_rng(d), 5, d) + np.float32(2), (4, 1))
