@@ -91,10 +91,9 @@ int64_t unit_bf16(const void* row, int64_t from, int64_t d, float length, void* 
     load(bits, &quotient);
     const u32x16 magnitude = bits & 0x7fffffffu;
     const auto care = ((bits & 0xffffu) == 0x8000u) | ((magnitude < 0x00800000u) & (magnitude != 0u));
-    int32_t any = 0;
-    for (int i = 0; i < 16; ++i) {
-      any |= care[i];
-    }
+    int64_t words[8];
+    store(words, care);
+    const int64_t any = words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] | words[7];
     if (any != 0) {
       return c;
     }

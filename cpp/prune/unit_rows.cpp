@@ -29,20 +29,25 @@ Rows unit_rows(const Rows& rows, DType type, int64_t d, Scratch& scratch) {
     const PruneCanonical& kernel = prune_canonical();
     std::vector<double> wide(static_cast<std::size_t>(d));
     for (int64_t i = begin; i < end; ++i) {
-      kernel.widen(type, rows.row(i), d, wide.data());
       const double length = round_to(type, std::sqrt(rows.square[i]));
       uint16_t* to = out.data() + i * d;
+      bool widened = false;
+      const auto by_definition = [&](int64_t from, int64_t end_column) {
+        if (!widened) {
+          kernel.widen(type, rows.row(i), d, wide.data());
+          widened = true;
+        }
+        unit_columns(type, wide.data(), length, from, end_column, to);
+      };
       if (type != DType::kBFloat16 || length == 0) {
-        unit_columns(type, wide.data(), length, 0, d, to);
+        by_definition(0, d);
         continue;
       }
-      int64_t c = 0;
-      while ((c = kernel.unit_bf16(rows.row(i), c, d, static_cast<float>(length), to)) < d) {
-        const int64_t stop = std::min(c + 16, d);
-        unit_columns(type, wide.data(), length, c, stop, to);
-        c = stop;
-        if (c == d) {
-          break;
+      for (int64_t c = 0; c < d;) {
+        c = kernel.unit_bf16(rows.row(i), c, d, static_cast<float>(length), to);
+        if (c < d) {
+          by_definition(c, std::min(c + 16, d));
+          c = std::min(c + 16, d);
         }
       }
     }
