@@ -32,8 +32,12 @@ def rows() -> list[Row]:
     found = []
     for script in SCRIPTS:
         for op, make in {"encode": encode, "encode_to_numpy": to_numpy, "count": count}.items():
-            found.append(Row(f"bpe.Encoding.{op}/256k/{script}", op="bpe.Encoding", make=partial(make, script)))
-        found.append(Row(f"bpe.Encoding.decode/256k/{script}", op="bpe.Encoding", make=partial(decode, script)))
+            found.append(
+                Row(f"bpe.Encoding.{op}/256k/{script}", op="bpe.Encoding", make=partial(make, script))
+            )
+        found.append(
+            Row(f"bpe.Encoding.decode/256k/{script}", op="bpe.Encoding", make=partial(decode, script))
+        )
     found.append(Row("bpe.Encoding.encode/20/latin", op="bpe.Encoding", make=short))
     found.append(Row("bpe.Encoding.encode/64k/one letter", op="bpe.Encoding", make=one_letter))
     found.append(Row("bpe.Encoding.encode_batch/256x1k/latin", op="bpe.Encoding", make=batch))
