@@ -79,7 +79,7 @@ def budgets(
 def per_segment(op: str, name: str, value: Any, segments: int) -> list[int]:
     """One int for all segments, or one for each."""
     if _arrays.is_array(value):
-        value = value.tolist()
+        value = _arrays.host_array(op, name, value).tolist()
     if not isinstance(value, list | tuple):
         return [integer(op, name, value)] * segments
     if len(value) != segments:

@@ -222,7 +222,12 @@ def _longest(keep: Any, low: int) -> int:
     """Most positions that one row keeps."""
     if not keep.shape[0]:
         return 0
-    return max(low, int((keep if _is_bool(keep) else keep >= 0).sum(-1).max()))
+    try:
+        return max(low, int((keep if _is_bool(keep) else keep >= 0).sum(-1).max()))
+    except RuntimeError as error:  # torch's word for a tensor without strided memory
+        raise TypeError(
+            f"{_DENSE}: argument 'keep' must be an array with memory, got {keep.layout}"
+        ) from error
 
 
 def _is_bool(keep: Any) -> bool:
