@@ -110,6 +110,7 @@ void register_core(py::module_& m) {
   m.def("cpus_from_quota", [](const std::string& cpu_max) { return cpus_from_quota(cpu_max); }, py::arg("cpu_max"));
   m.def("_test_sum", &test_sum, py::arg("x"), py::arg("out"));
   m.def("_test_touch", &test_touch, py::arg("a"), py::arg("b"), py::arg("out"));
+  m.def("_test_shared_jobs", &shared_jobs);
   m.def("_test_nothing", &test_nothing, py::arg("a"), py::arg("b"), py::arg("out"));
   m.def("_test_parallel_sum", &test_parallel_sum, py::arg("n"), py::arg("grain"), py::arg("nested"),
         py::arg("throw_at") = -1);

@@ -35,6 +35,12 @@ void topk(py::handle x_obj, py::handle starts_obj, py::handle lens_obj, int64_t 
     throw read.value_error("argument 'k' must be in [0, %lld], got %lld", static_cast<long long>(n),
                            static_cast<long long>(k));
   }
+  if (order != "index" && order != "value") {
+    throw read.value_error("argument 'order' must be one of index, value, got '%s'", order.c_str());
+  }
+  if (nan != "last" && nan != "raise") {
+    throw read.value_error("argument 'nan' must be one of last, raise, got '%s'", nan.c_str());
+  }
   read.bind("k", k);
   a.ids = read.output(ids_obj, "ids", kInt32, "rows? k");
   if (values_obj != nullptr) {

@@ -2,8 +2,9 @@
 // Top-k of one row: exact, ties to the lowest index, ids ascending or best first.
 // A sample guesses a threshold; one pass keeps the pairs (key, id) that reach it; a radix search over their keys finds
 // the k-th key. A guess that keeps too few or too many is replaced by one that keeps all: no buffer bounds the result.
-// O(n) time; scratch 12 n bytes at worst, about 32 k bytes typically. Integers only, so every level and thread count
-// gives the same ids. A row of 2^18 values and more is split over threads in fixed blocks.
+// O(n) time; scratch 32 n bytes at worst (float64; 20 n for narrower types), about 32 k bytes typically. Integers only,
+// so every level and thread count gives the same ids. A row of 2^18 values and more is split over threads in fixed
+// blocks.
 #pragma once
 
 #include <cstdint>

@@ -136,6 +136,7 @@ struct State {
   std::mutex owner;            // held by the call that owns the workers
   std::unique_ptr<Pool> pool;  // guarded by owner
   std::atomic<int> threads{0};
+  std::atomic<int64_t> jobs{0};
 };
 
 State* state = new State;  // replaced, never destroyed, in a forked child
@@ -169,6 +170,8 @@ void set_num_threads(int count) {
   }
   state->threads.store(count);
 }
+
+int64_t shared_jobs() noexcept { return state->jobs.load(std::memory_order_relaxed); }
 
 void stop_workers() noexcept {
   const std::unique_lock lock(state->owner, std::try_to_lock);
@@ -206,6 +209,7 @@ void run_blocks(int64_t n, int64_t grain, BlockFunction function, void* context)
     state->pool = std::make_unique<Pool>(threads);
   }
   Job job{n, grain, blocks, function, context};
+  state->jobs.fetch_add(1, std::memory_order_relaxed);
   state->pool->run(job);
   if (job.error) {
     std::rethrow_exception(job.error);

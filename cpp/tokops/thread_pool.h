@@ -21,6 +21,9 @@ void set_num_threads(int count);
 // Joins the workers; they start again at the next parallel call. For interpreter exit and tests.
 void stop_workers() noexcept;
 
+// Jobs that have been handed to workers so far; for tests that must know that threads took part.
+[[nodiscard]] int64_t shared_jobs() noexcept;
+
 namespace detail {
 using BlockFunction = void (*)(void* context, int64_t begin, int64_t end);
 void run_blocks(int64_t n, int64_t grain, BlockFunction function, void* context);

@@ -46,6 +46,7 @@ def topk_cases() -> Iterator[Case]:
     window = {"starts": np.array([0, 5, 299, 300], np.int32), "lens": np.array([300, 17, 1, 0], np.int32)}
     yield Case("kv.topk", "windows", (x, 20), window)
     yield Case("kv.topk", "windows-longer-than-n", (x, 400), window)
+    yield Case("kv.topk", "windows-values", (x, 20), {**window, "return_values": True})
     yield Case(
         "kv.topk",
         "nan-refused",

@@ -48,10 +48,13 @@ def captured():
     return calls
 
 
-def example(op):
-    """A captured call whose tensors hold something."""
+def example(op, place=None):
+    """A captured call whose tensors hold something; with ``place`` one that gives this argument."""
     calls = captured().get(op.name)
     assert calls, f"no parity case reaches {op.name}"
+    if place is not None:
+        calls = [call for call in calls if call[place] is not None]
+        assert calls, f"no parity case of {op.name} gives {op.parameters[place][1]}"
     return max(calls[:40], key=lambda args: min(a.size for a in args if isinstance(a, np.ndarray)))
 
 
@@ -108,35 +111,92 @@ def test_public_object_is_documented(name):
 def test_what_is_no_array_is_refused_by_name(op):
     for place, name in tensor_places(op):
         for bad in ("text", 3, [1.0, 2.0], object()):
-            arguments = list(example(op))
+            arguments = list(example(op, place))
             arguments[place] = bad
             with pytest.raises(TypeError, match=rf"{re.escape(op.public)}: argument '{name}'"):
                 op(*arguments)
 
 
+DTYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
+DTYPES += ["bfloat16", "float16", "float32", "float64", "complex64", "datetime64[s]", ">f4", "object"]
+
+
+def judged(op, arguments):
+    """What the native reader says of the arguments: None when it went on to ask for the results."""
+    try:
+        getattr(_cpu, op.name)(*arguments, *(None,) * len(op.returns))
+    except _cpu.MissingOutput:
+        return None
+    except (TypeError, ValueError) as error:
+        return error
+    raise AssertionError("a call without results must not return")
+
+
 @over_ops
-def test_other_dtypes_are_refused_by_name(op):
+def test_native_takes_exactly_the_declared_dtypes(op):
     for place, name in tensor_places(op):
-        value = example(op)[place]
-        if value is None:
+        arguments = example(op, place)
+        for dtype in DTYPES:
+            if dtype == "bfloat16":
+                ml_dtypes = pytest.importorskip("ml_dtypes")
+            kind = np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
+            declared = op.args[name].dtypes
+            wanted = dtype in declared or (declared == ("any",) and DTYPES.index(dtype) < 13)
+            changed = list(arguments)
+            for other, title in tensor_places(
+                op
+            ):  # arguments of one declaration may have to share their dtype
+                if changed[other] is not None and (
+                    other == place or (wanted and op.args[title].dtypes == declared)
+                ):
+                    changed[other] = np.zeros(changed[other].shape, kind)
+            error = judged(op, changed)
+            if wanted:
+                assert error is None or "must be" not in str(error) or type(error) is ValueError, (
+                    f"{name}: {error}"
+                )
+            else:
+                assert type(error) is TypeError, f"{name} took {dtype}: {error}"
+                assert str(error).startswith(f"{op.public}: argument '{name}' must be"), error
+
+
+def strided(array, kind):
+    """A view of equal values that is contiguous, has gaps between rows, or gaps everywhere."""
+    if kind == "contiguous":
+        return np.ascontiguousarray(array)
+    gap = 1 if kind == "rows" else 2
+    wide = np.zeros((*array.shape[:-1], array.shape[-1] * gap + 3), array.dtype)
+    view = wide[..., : array.shape[-1] * gap : gap]
+    view[...] = array
+    return view
+
+
+@over_ops
+def test_native_takes_exactly_the_declared_strides(op):
+    kinds = ("contiguous", "rows", "any")
+    for place, name in tensor_places(op):
+        arguments = example(op, place)
+        array = arguments[place]
+        if array.ndim < 2 or min(array.shape) < 2:
             continue
-        for dtype in ("complex64", "datetime64[s]", ">f4", "object"):
-            if op.args[name].dtypes == ("any",) and dtype != "object":
-                continue
-            arguments = list(example(op))
-            arguments[place] = np.zeros(value.shape, dtype)
-            with pytest.raises(TypeError, match=rf"{re.escape(op.public)}: argument '{name}' must be"):
-                op(*arguments)
+        for kind in kinds:
+            changed = list(arguments)
+            changed[place] = strided(array, kind)
+            error = judged(op, changed)
+            if kinds.index(kind) <= kinds.index(op.args[name].strides):
+                assert error is None, f"{name} refused {kind}: {error}"
+            else:
+                assert type(error) is ValueError, f"{name} took {kind}: {error}"
+                assert str(error).startswith(f"{op.public}: argument '{name}' must"), error
 
 
 @over_ops
 def test_other_ranks_are_refused_by_name(op):
     for place, name in tensor_places(op):
-        value = example(op)[place]
-        if value is None or "..." in op.args[name].shape:
+        arguments = list(example(op, place))
+        if "..." in op.args[name].shape:
             continue
-        arguments = list(example(op))
-        arguments[place] = value.reshape((1, 1, 1, 1, *value.shape))
+        arguments[place] = arguments[place].reshape((1, 1, 1, 1, *arguments[place].shape))
         with pytest.raises(ValueError, match=rf"{re.escape(op.public)}: argument '\w+' must be"):
             op(*arguments)
 

@@ -94,7 +94,7 @@ def topk(
 
     Notes
     -----
-    Exact for every input. O(rows * n) time; scratch at worst 12 n bytes per row in work, usually about
+    Exact for every input. O(rows * n) time; scratch at worst 32 n bytes per row in work, usually about
     32 k bytes.
 
     Examples
