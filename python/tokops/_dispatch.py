@@ -97,14 +97,23 @@ def native_function(name: str) -> Any:
     return getattr(_cpu, name)
 
 
-def call(op: Op, arguments: tuple[Any, ...], out: tuple[Any, ...] | None) -> Any:
+def call(op: Op, *arguments: Any, out: tuple[Any, ...] | None = None) -> Any:
     """Run ``op`` on the backend in force; ``out`` holds arrays for all results or is None."""
     first = arguments[0]
     if type(first) is not np.ndarray:
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(first, torch.Tensor):
             return _call_torch(op, arguments, out, torch)
-    backend = _forced.get() or (_default if _default is not _unread else read_environment())
+    backend = _forced.get() or _default
+    if backend is _unread:
+        backend = read_environment()
+    if backend is None and out is None and type(first) is np.ndarray:  # the short way of small calls
+        try:
+            made = op.allocate_numpy(*arguments)
+        except Exception:  # noqa: BLE001 - the long way tells what was wrong with the arguments
+            return _run_cpu(op, op.allocate_numpy, arguments, out)
+        op.native(*arguments, *made)
+        return made[0] if op.single else made
     if backend == "reference":
         return _run_reference(op, arguments, out)
     if backend == "cuda":

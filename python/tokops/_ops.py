@@ -117,8 +117,7 @@ class Op:
         torch = _arrays.is_torch(arguments[0])
         return self.allocate_torch(*arguments) if torch else self.allocate_numpy(*arguments)
 
-    def __call__(self, *arguments: Any, out: tuple[Any, ...] | None = None) -> Any:
-        return _dispatch.call(self, arguments, out)
+    __call__ = _dispatch.call
 
     def __repr__(self) -> str:
         return f"Op({self.name}{self.schema})"

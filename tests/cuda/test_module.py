@@ -78,4 +78,4 @@ def test_an_operator_without_a_kernel_says_so(simulated):
         name, public = "made_up", "kv.made_up"
 
     with pytest.raises(RuntimeError, match=r"kv.made_up: there is no CUDA kernel for this operator"):
-        _dispatch.call(NoKernel(), (np.zeros(1),), None)
+        _dispatch.call(NoKernel(), np.zeros(1))
