@@ -192,13 +192,13 @@ class RowSelect {
   void retained_mass(int64_t head, int64_t group, const int32_t* ids, int64_t count) {
     parallel_for(group, 4, [&](int64_t from, int64_t to) {
       for (int64_t h = head + from; h < head + to; ++h) {
-        const float* const x = scores_of(h) - range_.begin;
+        const float* const x = scores_of(h);
         float listed[kBlock];
         float total = 0.0f;
         for (int64_t begin = 0; begin < count; begin += kBlock) {
           const int64_t part = std::min(kBlock, count - begin);
           for (int64_t i = 0; i < part; ++i) {
-            listed[i] = x[ids[begin + i]];
+            listed[i] = x[ids[begin + i] - range_.begin];
           }
           total += kv_softmax().mass(listed, part, *all_.maximum(h), *all_.inverse(h));
         }
