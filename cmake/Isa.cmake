@@ -29,11 +29,7 @@ function(tokops_isa_kernels target)
     target_compile_options(
       ${library} PRIVATE -O3 -ffp-contract=off -fno-exceptions -fno-rtti -Wno-psabi ${TOKOPS_FLAGS_${level}}
                          ${TOKOPS_WARNINGS})
-    # Kernels are leaf loops on one thread's memory. Instrumented for threads by gcc 12, the AVX-512 ones returned
-    # wrong counts now and then even on a single thread, so that sanitizer watches their callers only.
-    if(NOT TOKOPS_SANITIZE STREQUAL "thread")
-      tokops_sanitize(${library})
-    endif()
+    tokops_sanitize(${library})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${library}>)
   endforeach()
   if("v3" IN_LIST TOKOPS_LEVELS)
